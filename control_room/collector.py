@@ -1,0 +1,268 @@
+"""The collector: drivers → bus → historian and alarm desk. The table of contents of the headless process.
+
+Several may run; one leads (a PostgreSQL advisory lock), the others stand by.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import URL, Engine, make_url
+
+from control_room.core.alarms import Alarm
+from control_room.core.errors import DatabaseUnavailable
+from control_room.core.ports import Item
+from control_room.core.samples import Grade, Sample, stale
+from control_room.core.status import CollectorStatus, LinkStatus
+from control_room.core.tags import Connection
+from control_room.services.alarm_desk import AlarmDesk
+from control_room.services.bus import Bus
+from control_room.services.historian import Historian
+from control_room.services.links import Links
+from control_room.services.supervisor import Supervisor
+from db.embedded import open_embedded
+from db.engine import make_engine
+from db.leader import Leadership
+from db.live_reader import LiveReader
+from db.participants import Participants
+from db.stores import (
+    PostgresAlarmStore,
+    PostgresConfigurationStore,
+    PostgresSampleStore,
+    PostgresStatusStore,
+)
+from db.worker import DatabaseThread
+from drivers.find import find_drivers
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+BEAT_S = 1.0
+RETRY_S = 1.0
+
+
+def utc_now() -> datetime:
+    """Return the present time, aware UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class _ConfigurationBell:
+    """Rings on the loop when the database says that the configuration changed."""
+
+    loop: asyncio.AbstractEventLoop
+    changed: asyncio.Event
+
+    def samples(self, samples: list[Sample]) -> None:
+        """Ignore: the collector is where samples come from."""
+
+    def alarms(self, alarms: list[Alarm], is_whole: bool) -> None:
+        """Ignore: the alarm desk asks by itself."""
+
+    def status(self, collector: CollectorStatus | None, links: list[LinkStatus]) -> None:
+        """Ignore: the collector is who says it."""
+
+    def configuration_changed(self) -> None:
+        """Wake the loop."""
+        self.loop.call_soon_threadsafe(self.changed.set)
+
+    def connected(self, is_connected: bool, reason: str) -> None:
+        """Read the configuration anew after every connect: a change may have been missed."""
+        if is_connected:
+            self.configuration_changed()
+
+
+class Collector:
+    """Everything that one collector process owns, built in order and closed in reverse."""
+
+    def __init__(self, engine: Engine, stop: asyncio.Event) -> None:
+        """Build without starting; `stop` ends run()."""
+        self._stop = stop
+        self._started = utc_now()
+        self._writer = DatabaseThread(engine, "writer")
+        self._reader = DatabaseThread(engine, "reader")
+        self._samples = PostgresSampleStore(self._writer)
+        self._configuration = PostgresConfigurationStore(self._reader)
+        self._status = PostgresStatusStore(self._reader)
+        self._historian = Historian(self._samples)
+        self._desk = AlarmDesk(PostgresAlarmStore(self._reader), utc_now)
+        self._bus = Bus([self._historian.take, self._desk.take])
+        self._specs = find_drivers()
+        self._links = Links(self._supervisor)
+        self._changed = asyncio.Event()
+        self._listener = LiveReader(engine, _ConfigurationBell(asyncio.get_running_loop(), self._changed))
+        self._message = ""
+
+    def _supervisor(self, connection: Connection, items: tuple[Item, ...]) -> Supervisor:
+        return Supervisor(
+            connection, self._specs.get(connection.driver), items, self._bus.publish, utc_now, random.Random()
+        )
+
+    async def run(self) -> None:
+        """Take over what is stored, collect until told to stop, mark everything stale and close."""
+        try:
+            await self._until_answered(self._desk.load)
+            await self._mark_gap()
+            self._listener.start()
+            parts = [asyncio.create_task(part) for part in (self._historian.run(), self._desk.run(), self._beat())]
+            parts.append(asyncio.create_task(self._follow_configuration()))
+            stopped = asyncio.create_task(self._stop.wait())
+            await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
+            await _cancel([stopped, *parts])
+        finally:
+            await self._close()
+
+    async def _until_answered(self, ask: Callable[[], Awaitable[T]]) -> T:
+        is_told = False
+        while True:
+            try:
+                return await ask()
+            except DatabaseUnavailable as fault:
+                if not is_told:
+                    log.warning("Waiting for the database: %s", fault)
+                is_told = True
+                await asyncio.sleep(RETRY_S)
+
+    async def _mark_gap(self) -> None:
+        """Mark values that an earlier collector left behind as stale since it last stored anything."""
+        known = await self._until_answered(self._samples.read_latest)
+        last = max((sample.arrival_time for sample in known), default=self._started)
+        self._bus.publish([stale(one, max(last, one.source_time)) for one in known if one.grade < Grade.STALE])
+
+    async def _follow_configuration(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            configuration = await self._until_answered(self._configuration.read_configuration)
+            self._desk.use_rules(configuration.rules)
+            await self._links.apply(configuration)
+
+    async def _beat(self) -> None:
+        while True:
+            await self._publish_status()
+            await asyncio.sleep(BEAT_S)
+
+    async def _publish_status(self) -> None:
+        try:
+            await self._status.publish_status(self._own_status(), self._links.statuses(utc_now()))
+        except DatabaseUnavailable:
+            # the historian tells of the outage; the beat simply comes back with the database
+            return
+
+    def _own_status(self) -> CollectorStatus:
+        return CollectorStatus(
+            beat_time=utc_now(),
+            started_time=self._started,
+            host=socket.gethostname(),
+            process_id=os.getpid(),
+            received=self._bus.received,
+            stored=self._historian.stored,
+            dropped=self._historian.dropped,
+            waiting=self._historian.waiting,
+            message=self._message or self._historian.trouble or self._desk.trouble,
+        )
+
+    async def _close(self) -> None:
+        await self._links.stop()
+        now = utc_now()
+        self._bus.publish([stale(one, now) for one in self._bus.newest.values() if one.grade < Grade.STALE])
+        await self._historian.flush()
+        await self._desk.flush()
+        self._message = "stopped"
+        await self._publish_status()
+        self._listener.close()
+        self._reader.close()
+        self._writer.close()
+
+
+async def _cancel(tasks: list[asyncio.Task[T]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
+async def _lead(leadership: Leadership, stop: asyncio.Event) -> bool:
+    """Wait until this process leads; return False when told to stop before."""
+    is_told = False
+    while not stop.is_set():
+        try:
+            if leadership.try_lead():
+                return True
+            words = "Standing by: another collector leads."
+        except DatabaseUnavailable as fault:
+            words = f"Waiting for the database: {fault}"
+        if not is_told:
+            log.warning(words)
+        is_told = True
+        await _sleep(stop, RETRY_S)
+    return False
+
+
+async def _watch_leadership(leadership: Leadership, stop: asyncio.Event) -> None:
+    """Return when another collector took the lead while the database was away from this one."""
+    while not stop.is_set():
+        await _sleep(stop, RETRY_S)
+        try:
+            if not leadership.is_leading() and not leadership.try_lead():
+                log.warning("Another collector leads now; this one stands by.")
+                return
+        except DatabaseUnavailable:
+            # while the database is away from everybody, nobody can take the lead
+            continue
+
+
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+async def _lead_and_collect(engine: Engine, leadership: Leadership, stop: asyncio.Event) -> None:
+    while await _lead(leadership, stop):
+        term = asyncio.Event()
+        collecting = asyncio.create_task(Collector(engine, term).run())
+        watching = asyncio.create_task(_watch_leadership(leadership, stop))
+        await asyncio.wait([collecting, watching], return_when=asyncio.FIRST_COMPLETED)
+        term.set()
+        await collecting
+        await watching
+
+
+async def collect(url: URL) -> None:
+    """Collect until SIGTERM or SIGINT. Raises WrongCredentials or NewerSchema when the database refuses this program."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    engine = make_engine(url, "control-room collector")
+    leadership = Leadership(engine)
+    try:
+        await _lead_and_collect(engine, leadership, stop)
+    finally:
+        leadership.close()
+        engine.dispose()
+
+
+def run_collector(data_folder: Path, server: str | None) -> int:
+    """Collect into the named server, or into this machine's own database; return the exit code."""
+    if server is not None:
+        asyncio.run(collect(make_url(server)))
+        return 0
+    participants = Participants(data_folder)
+    participants.join("collector")
+    try:
+        asyncio.run(collect(open_embedded(data_folder, log.info).url("collector")))
+    finally:
+        participants.leave()
+    return 0

@@ -1,0 +1,117 @@
+"""A municipality's plant as a document: what an importer reads and the demo plant writes.
+
+Everything is named by keys, not by database numbers, so that the same document can be read again to update what is
+there. The document is JSON; `as_document` and `from_document` are each other's inverse.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from control_room.core.alarms import AlarmKind, Priority
+from control_room.core.errors import ControlRoomError
+from control_room.core.network import Link, LinkKind, Node, NodeKind
+from control_room.core.tags import Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class PlantConnection:
+    """One link to the plant; `name` is unique in the municipality."""
+
+    name: str
+    driver: str
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlantRule:
+    """One alarm of a tag; the fields are those of core.alarms.AlarmRule."""
+
+    kind: AlarmKind
+    priority: Priority
+    limit: float = 0.0
+    deadband: float = 0.0
+    on_delay_s: float = 0.0
+    off_delay_s: float = 0.0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlantTag:
+    """One tag with its alarms; the fields are those of core.tags.Tag, `connection` is a PlantConnection's name."""
+
+    key: str
+    name: str
+    site: str
+    asset: str
+    quantity: Quantity
+    connection: str
+    address: str
+    unit: str = ""
+    low: float = 0.0
+    high: float = 100.0
+    decimals: int = 1
+    states: tuple[str, ...] = ()
+    element: str = ""
+    is_writable: bool = False
+    rules: tuple[PlantRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """Everything that the control room must know of one municipality."""
+
+    key: str
+    name: str
+    connections: tuple[PlantConnection, ...] = ()
+    tags: tuple[PlantTag, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    links: tuple[Link, ...] = ()
+    is_schematic: bool = field(default=False)
+
+
+def as_document(plant: Plant) -> dict[str, Any]:
+    """Return the plant as JSON-ready dictionaries and lists."""
+    return asdict(plant)
+
+
+def from_document(document: Mapping[str, Any]) -> Plant:
+    """Return the plant of a JSON document; raise ControlRoomError naming what is missing or not allowed."""
+    try:
+        return _plant(document)
+    except (KeyError, TypeError, ValueError) as fault:
+        raise ControlRoomError(
+            f"The plant document is not understood: {fault!r}.", advice="Write it anew with a program of this version."
+        ) from fault
+
+
+def _plant(document: Mapping[str, Any]) -> Plant:
+    return Plant(
+        key=document["key"],
+        name=document["name"],
+        connections=tuple(PlantConnection(**entry) for entry in document["connections"]),
+        tags=tuple(_tag(entry) for entry in document["tags"]),
+        nodes=tuple(Node(**{**entry, "kind": NodeKind(entry["kind"])}) for entry in document["nodes"]),
+        links=tuple(_link(entry) for entry in document["links"]),
+        is_schematic=document["is_schematic"],
+    )
+
+
+def _tag(entry: Mapping[str, Any]) -> PlantTag:
+    return PlantTag(
+        **{
+            **entry,
+            "quantity": Quantity(entry["quantity"]),
+            "states": tuple(entry["states"]),
+            "rules": tuple(_rule(rule) for rule in entry["rules"]),
+        }
+    )
+
+
+def _rule(entry: Mapping[str, Any]) -> PlantRule:
+    return PlantRule(**{**entry, "kind": AlarmKind(entry["kind"]), "priority": Priority(entry["priority"])})
+
+
+def _link(entry: Mapping[str, Any]) -> Link:
+    vertices = tuple((float(x), float(y)) for x, y in entry["vertices"])
+    return Link(**{**entry, "kind": LinkKind(entry["kind"]), "vertices": vertices})

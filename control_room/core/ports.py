@@ -1,0 +1,106 @@
+"""The ports: what services need of drivers and of the database, so that they know neither.
+
+Every coroutine of a store raises DatabaseUnavailable when PostgreSQL does not answer; then nothing of it was stored.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from control_room.core.alarms import Acknowledged, Alarm, AlarmRule, JournalEntry
+from control_room.core.options import Field
+from control_room.core.samples import Sample
+from control_room.core.status import CollectorStatus, LinkStatus
+from control_room.core.tags import Connection, Municipality, Tag
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One tag as a driver knows it."""
+
+    tag_id: int
+    address: str
+
+
+class Sink(Protocol):
+    """Takes what a driver brings; called on the collector's loop."""
+
+    def publish(self, samples: Sequence[Sample]) -> None:
+        """Take samples in the order of their arrival."""
+
+    def link_up(self) -> None:
+        """Say that the link stands and all items that the other side knows are subscribed."""
+
+    def link_dropped(self, count: int) -> None:
+        """Say that `count` values were lost before they could become samples."""
+
+
+class Driver(Protocol):
+    """One attempt at one link: made anew by the supervisor for every attempt, never used again."""
+
+    async def run(self, sink: Sink) -> None:
+        """Connect, say link_up, publish until cancelled. Raises LinkLost (with advice) when the link fails or breaks."""
+
+    async def write(self, address: str, value: float) -> None:
+        """Write `value` to the point at `address`, return when the other side took it. Raises LinkLost or Refused."""
+
+    async def probe(self) -> str:
+        """Connect once, return a sentence on what answered, disconnect. Raises LinkLost."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriverSpec:
+    """A protocol: what a `drivers/x.py` declares as SPEC. `make(settings, items)` takes checked settings."""
+
+    key: str
+    title: str
+    fields: tuple[Field, ...]
+    make: Callable[[Mapping[str, Any], Sequence[Item]], Driver]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that the collector must watch."""
+
+    municipalities: tuple[Municipality, ...]
+    connections: tuple[Connection, ...]
+    tags: tuple[Tag, ...]
+    rules: tuple[AlarmRule, ...]
+
+
+class ConfigurationStore(Protocol):
+    """Reads the configuration."""
+
+    async def read_configuration(self) -> Configuration:
+        """Return the whole configuration."""
+
+
+class SampleStore(Protocol):
+    """Keeps every sample."""
+
+    async def write_samples(self, samples: Sequence[Sample]) -> None:
+        """Commit all samples to history and the newest of each tag to `latest`, in one transaction."""
+
+    async def read_latest(self) -> list[Sample]:
+        """Return the newest stored sample of each tag that ever had one."""
+
+
+class AlarmStore(Protocol):
+    """Keeps alarms and their journal."""
+
+    async def read_alarms(self) -> list[Alarm]:
+        """Return every alarm that was ever raised."""
+
+    async def record(self, changes: Sequence[tuple[Alarm, JournalEntry]]) -> None:
+        """Commit process transitions, each with its journal row, in one transaction. An acknowledgement that the
+        database took for the same occurrence meanwhile stays."""
+
+    async def read_acknowledgements(self, after: int) -> tuple[list[tuple[int, Acknowledged]], int]:
+        """Return (rule id, acknowledgement) of the journal rows with id > `after`, and the newest row's id."""
+
+
+class StatusStore(Protocol):
+    """Publishes what the status bar shows."""
+
+    async def publish_status(self, collector: CollectorStatus, links: Sequence[LinkStatus]) -> None:
+        """Replace the collector's and the links' status."""

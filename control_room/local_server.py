@@ -1,0 +1,89 @@
+"""The database that this machine runs for itself, with its collector: started by the first seat, stopped by the last."""
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from sqlalchemy import URL
+
+from db.embedded import EmbeddedServer, open_embedded
+from db.participants import Participants
+from db.schema import upgrade
+
+log = logging.getLogger(__name__)
+Report = Callable[[str], None]
+
+STOP_S = 8.0
+
+
+def command_line(arguments: Sequence[str]) -> list[str]:
+    """Return the command that runs this program with other arguments in the same interpreter."""
+    return [sys.executable, "-m", "control_room", *arguments]
+
+
+def open_local(folder: Path, report: Report) -> EmbeddedServer:
+    """Return the folder's running server with the newest schema, started or attached to.
+
+    Raises CannotStart, DiskFull, NewerSchema or PortInUse with advice.
+    """
+    server = open_embedded(folder, report)
+    upgrade(server.url("postgres"), server.credentials.passwords())
+    return server
+
+
+@dataclass(slots=True)
+class LocalServer:
+    """A seat's share in the machine's own database and collector."""
+
+    server: EmbeddedServer
+    participants: Participants
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Path, report: Report) -> "LocalServer":
+        """Join the users of the folder's server, starting it when nobody did."""
+        participants = Participants(folder)
+        participants.join("seat")
+        try:
+            return cls(open_local(folder, report), participants, folder)
+        except BaseException:
+            participants.leave()
+            raise
+
+    def url(self, role: str) -> URL:
+        """Return how the login role `role` reaches the database."""
+        return self.server.url(role)
+
+    def keep_collecting(self) -> None:
+        """Start a collector when none runs (any more)."""
+        if not self.participants.processes("collector"):
+            self._spawn(["collect", "--data-folder", str(self.folder)])
+
+    def _spawn(self, arguments: Sequence[str]) -> None:
+        log.info("Starting: control-room %s", " ".join(arguments))
+        # a session of its own: Ctrl-C in the seat's terminal must not end the recording of another seat
+        subprocess.Popen(
+            command_line(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def close(self, before_stop: Callable[[], None] = lambda: None) -> None:
+        """Leave; the last one stops the collectors, calls `before_stop` and stops the server."""
+        if not self.participants.leave():
+            before_stop()
+            return
+        _end(self.participants.processes("collector"))
+        before_stop()
+        self.server.stop()
+
+
+def _end(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
+        process.terminate()
+    _, alive = psutil.wait_procs(processes, timeout=STOP_S)
+    for process in alive:
+        log.warning("Process %d did not end in %g s and is killed.", process.pid, STOP_S)
+        process.kill()

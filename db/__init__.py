@@ -1,0 +1,1 @@
+"""The database room: the embedded server, the schema, and everything that reads or writes PostgreSQL."""

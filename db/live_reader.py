@@ -1,0 +1,214 @@
+"""The live reader: woken by NOTIFY, it asks for what changed, at most ten times a second, on a thread of its own.
+
+A notification carries no data: what a seat may see is decided by the rights of the connection that reads.
+"""
+
+import logging
+import select as sockets
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import Protocol
+
+import psycopg
+from sqlalchemy import Connection, Engine, select, text
+
+from control_room.core.alarms import Alarm
+from control_room.core.errors import ControlRoomError
+from control_room.core.samples import Sample
+from control_room.core.status import CollectorStatus, LinkState, LinkStatus
+from db.engine import translated
+from db.stores import as_alarm, as_sample
+from db.tables import alarm, collector_status, latest, link_status
+
+log = logging.getLogger(__name__)
+
+CHANNELS = frozenset({"samples", "alarms", "status", "configuration"})
+PERIOD_S = 0.1
+# longest wait before it looks whether the connection still lives
+CHECK_S = 2.0
+RETRY_FIRST_S = 0.2
+RETRY_LAST_S = 5.0
+
+
+class LiveListener(Protocol):
+    """Takes what changed; called on the reader's thread, so it must only hand over."""
+
+    def samples(self, samples: list[Sample]) -> None:
+        """Take the newest sample of each watched tag that changed."""
+
+    def alarms(self, alarms: list[Alarm], is_whole: bool) -> None:
+        """Take changed alarms, those that became normal included; `is_whole`: all that are not normal."""
+
+    def status(self, collector: CollectorStatus | None, links: list[LinkStatus]) -> None:
+        """Take the collector's and the links' status."""
+
+    def configuration_changed(self) -> None:
+        """Learn that municipalities, connections, tags or rules changed."""
+
+    def connected(self, is_connected: bool, reason: str) -> None:
+        """Learn that the database answers, or why it does not; once per change."""
+
+
+class LiveReader:
+    """Keeps one listener up to date until closed; connects again by itself."""
+
+    def __init__(self, engine: Engine, listener: LiveListener) -> None:
+        """Prepare; start() begins."""
+        self._engine = engine
+        self._listener = listener
+        self._wanted: frozenset[int] = frozenset()
+        self._is_closing = False
+        # a byte in this pipe ends every wait: watch() and close() must not wait for the next notification
+        self._bell, self._ringer = socket.socketpair()
+        self._ringer.setblocking(False)
+        self._thread = threading.Thread(target=self._run, name="db-live", daemon=True)
+        self._is_connected: bool | None = None
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def watch(self, tag_ids: frozenset[int]) -> None:
+        """Deliver these tags from now on; what is newly wanted comes at once."""
+        self._wanted = tag_ids
+        self._ring()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._is_closing = True
+        self._ring()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._bell.close()
+        self._ringer.close()
+
+    def _ring(self) -> None:
+        # a full pipe is rung already
+        with suppress(BlockingIOError):
+            self._ringer.send(b"!")
+
+    def _run(self) -> None:
+        pause_s = RETRY_FIRST_S
+        while not self._is_closing:
+            try:
+                with translated():
+                    self._listen()
+            except ControlRoomError as fault:
+                pause_s = RETRY_FIRST_S if self._is_connected else min(2 * pause_s, RETRY_LAST_S)
+                self._say_connected(False, str(fault))
+                self._wait_bell(pause_s)
+
+    def _wait_bell(self, seconds: float) -> None:
+        if sockets.select([self._bell], [], [], seconds)[0]:
+            self._bell.recv(4096)
+
+    def _say_connected(self, is_connected: bool, reason: str) -> None:
+        if is_connected is not self._is_connected:
+            self._is_connected = is_connected
+            log.log(logging.INFO if is_connected else logging.WARNING, "Live values: %s", reason or "connected")
+            self._listener.connected(is_connected, reason)
+
+    def _listen(self) -> None:
+        with self._engine.connect() as listening, self._engine.connect() as reading:
+            listening = listening.execution_options(isolation_level="AUTOCOMMIT")
+            reading = reading.execution_options(isolation_level="AUTOCOMMIT")
+            for channel in sorted(CHANNELS):
+                listening.execute(text(f"LISTEN {channel}"))
+            ears = listening.connection.driver_connection
+            assert isinstance(ears, psycopg.Connection)
+            _LiveRead(self, reading, ears).follow()
+
+
+class _LiveRead:
+    """One connection's worth of reading: what was delivered so far."""
+
+    def __init__(
+        self, reader: LiveReader, connection: Connection, ears: "psycopg.Connection[tuple[object, ...]]"
+    ) -> None:
+        self._reader = reader
+        self._listener = reader._listener
+        self._connection = connection
+        self._ears = ears
+        self._latest_seq = 0
+        self._alarm_seq = -1
+        self._known: frozenset[int] = frozenset()
+
+    def follow(self) -> None:
+        """Read everything once, then what notifications tell of, until the reader closes or the connection breaks."""
+        self._reader._say_connected(True, "")
+        heard = set(CHANNELS)
+        while not self._reader._is_closing:
+            started = time.monotonic()
+            self._read(heard)
+            self._reader._wait_bell(max(0.0, PERIOD_S - (time.monotonic() - started)))
+            heard = self._hear()
+
+    def _hear(self) -> set[str]:
+        """Wait for a notification, the bell or the time to look whether the connection lives; return channels heard."""
+        reader, ears = self._reader, self._ears
+        heard = {one.channel for one in ears.notifies(timeout=0)}
+        if not heard and not reader._is_closing and reader._wanted == self._known:
+            sources: list[int] = [ears.fileno(), reader._bell.fileno()]
+            ready = sockets.select(sources, [], [], CHECK_S)[0]
+            reader._wait_bell(0)
+            heard = {one.channel for one in ears.notifies(timeout=0)}
+            if not ready:
+                ears.execute("SELECT 1")
+        return heard
+
+    def _read(self, heard: set[str]) -> None:
+        wanted = self._reader._wanted
+        if "samples" in heard or wanted != self._known:
+            self._read_samples(wanted)
+        if "alarms" in heard:
+            self._read_alarms()
+        if "status" in heard:
+            self._read_status()
+        if "configuration" in heard:
+            self._listener.configuration_changed()
+
+    def _read_samples(self, wanted: frozenset[int]) -> None:
+        new = wanted - self._known
+        columns = latest.c
+        rows = self._connection.execute(
+            text(
+                "SELECT tag_id, value, quality, source_time, arrival_time, seq FROM latest"
+                " WHERE tag_id = ANY(:wanted) AND (seq > :seq OR tag_id = ANY(:new))"
+            ).columns(*columns),
+            {"wanted": list(wanted), "new": list(new), "seq": self._latest_seq},
+        ).all()
+        self._known = wanted
+        if rows:
+            self._latest_seq = max(self._latest_seq, *(row.seq for row in rows))
+            self._listener.samples([as_sample(row) for row in rows])
+
+    def _read_alarms(self) -> None:
+        is_whole = self._alarm_seq < 0
+        query = select(alarm).where(alarm.c.seq > self._alarm_seq).order_by(alarm.c.seq)
+        if is_whole:
+            query = query.where(alarm.c.is_active | ~alarm.c.is_acknowledged)
+            # what becomes normal between two reads must be told as well: remember where this reading began
+            newest = self._connection.execute(text("SELECT coalesce(max(seq), 0) FROM alarm")).scalar() or 0
+        rows = self._connection.execute(query).all()
+        self._alarm_seq = max([row.seq for row in rows], default=max(self._alarm_seq, 0))
+        if is_whole:
+            self._alarm_seq = newest
+        if rows or is_whole:
+            self._listener.alarms([as_alarm(row) for row in rows], is_whole)
+
+    def _read_status(self) -> None:
+        own = self._connection.execute(select(collector_status)).first()
+        links = self._connection.execute(select(link_status).order_by(link_status.c.connection_id))
+        collector = None
+        if own is not None:
+            fields = {name: getattr(own, name) for name in CollectorStatus.__dataclass_fields__}
+            collector = CollectorStatus(**fields)
+        self._listener.status(
+            collector,
+            [
+                LinkStatus(**{**{n: getattr(row, n) for n in LinkStatus.__dataclass_fields__}, "state": LinkState(row.state)})
+                for row in links
+            ],
+        )

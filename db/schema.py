@@ -1,0 +1,60 @@
+"""The schema's version: upgrade to this program's, refuse a newer one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import URL, Connection, text
+
+from control_room.core.errors import NewerSchema
+from db.access import LOGIN_ROLES, make_login_roles
+from db.engine import make_engine, translated
+
+_UPGRADE_LOCK = 7200
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+
+HEAD = "0001"
+
+
+def schema_version(connection: Connection) -> str | None:
+    """Return the database's version, None for an empty database."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(url: URL, passwords: Mapping[str, str]) -> None:
+    """Bring the database to this program's version and make the login roles named in `passwords`.
+
+    Raises NewerSchema when a newer program made the database. Safe when two programs do it at once.
+    """
+    engine = make_engine(url, "control-room upgrade")
+    with translated(), engine.connect() as connection, connection.begin():
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+        _refuse_newer(connection)
+        if schema_version(connection) != HEAD:
+            command.upgrade(_config(connection), "head")
+        make_login_roles(connection, {name: word for name, word in passwords.items() if name in LOGIN_ROLES})
+    engine.dispose()
+
+
+def downgrade(connection: Connection) -> None:
+    """Take everything back to an empty database; for tests."""
+    command.downgrade(_config(connection), "base")
+
+
+def _refuse_newer(connection: Connection) -> None:
+    version = schema_version(connection)
+    if version is not None and version > HEAD:
+        raise NewerSchema(
+            f"The database has schema {version}, this program knows {HEAD}.",
+            advice="Install the newest version of the control room on this machine.",
+        )

@@ -1,0 +1,241 @@
+"""The collector's stores: the ports of core/ports.py on PostgreSQL."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from math import isnan
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, bindparam, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from control_room.core.alarms import Acknowledged, Alarm, JournalEntry, Trigger
+from control_room.core.ports import Configuration
+from control_room.core.samples import Sample
+from control_room.core.status import CollectorStatus, LinkStatus
+from db.access import ALARM_LOCK
+from db.sample_rows import COLUMNS, clean, copy_bytes
+from db.tables import alarm, alarm_journal, collector_status, latest, link_status
+from db.tag_store import read_configuration
+from db.worker import DatabaseThread
+
+T = TypeVar("T")
+
+# days around today that get a partition of their own; the rest goes to the default partition
+_PAST_DAYS = 400
+_FUTURE_DAYS = 2
+
+_UPDATE_LATEST = text("""
+    INSERT INTO latest AS old (tag_id, value, quality, source_time, arrival_time, seq)
+    SELECT new.*, nextval('latest_seq')
+    FROM unnest(:ids ::int[], :values ::float8[], :qualities ::int[], :source_times ::timestamptz[],
+                :arrival_times ::timestamptz[]) AS new (tag_id, value, quality, source_time, arrival_time)
+    ON CONFLICT (tag_id) DO UPDATE SET value = excluded.value, quality = excluded.quality,
+        source_time = excluded.source_time, arrival_time = excluded.arrival_time, seq = excluded.seq
+    WHERE excluded.source_time >= old.source_time
+""")
+
+_FILL_LATEST = text("""
+    INSERT INTO latest (tag_id, value, quality, source_time, arrival_time, seq)
+    SELECT tag.id, newest.value, newest.quality, newest.source_time, newest.source_time, nextval('latest_seq')
+    FROM tag CROSS JOIN LATERAL (
+        SELECT value, quality, source_time FROM sample WHERE sample.tag_id = tag.id
+        ORDER BY source_time DESC LIMIT 1) AS newest
+    WHERE NOT tag.is_retired
+    ON CONFLICT DO NOTHING
+""")
+
+_RAISED = text("""
+    INSERT INTO alarm AS old (rule_id, is_active, is_acknowledged, event_id, raised_time, value, quality, seq)
+    VALUES (:rule_id, true, false, :event_id, :time, :value, :quality, nextval('alarm_seq'))
+    ON CONFLICT (rule_id) DO UPDATE SET is_active = true, is_acknowledged = false, event_id = excluded.event_id,
+        raised_time = excluded.raised_time, returned_time = NULL, acknowledged_time = NULL, acknowledged_by = '',
+        value = excluded.value, quality = excluded.quality, seq = excluded.seq
+""")
+_RETURNED = text("""
+    UPDATE alarm SET is_active = false, returned_time = :time, value = :value, quality = :quality,
+        seq = nextval('alarm_seq') WHERE rule_id = :rule_id
+""")
+# the states are those of the row: an acknowledgement may have come in between
+_JOURNAL = text("""
+    INSERT INTO alarm_journal (rule_id, event_id, previous_state, state, trigger, source_time, value, quality,
+        alarm_limit, priority, message)
+    SELECT rule.id, :event_id, :previous, alarm_state(alarm.is_active, alarm.is_acknowledged), 'process', :time,
+        :value, :quality, rule.alarm_limit, rule.priority, rule.message
+    FROM alarm JOIN alarm_rule AS rule ON rule.id = alarm.rule_id WHERE rule.id = :rule_id
+""")
+_STATE = text("SELECT alarm_state(is_active, is_acknowledged) FROM alarm WHERE rule_id = :rule_id")
+
+
+async def _do(thread: DatabaseThread, work: Callable[[Connection], T]) -> T:
+    return await asyncio.wrap_future(thread.submit(work))
+
+
+class PostgresSampleStore:
+    """Every sample into `sample`, the newest of each tag into `latest`."""
+
+    def __init__(self, thread: DatabaseThread) -> None:
+        """Write on `thread`."""
+        self._thread = thread
+        self._days: set[date] = set()
+
+    async def write_samples(self, samples: Sequence[Sample]) -> None:
+        """Commit all samples in one transaction and wake the seats."""
+        await _do(self._thread, lambda connection: self._write(connection, samples))
+
+    async def read_latest(self) -> list[Sample]:
+        """Return the newest sample of each tag, found again in history after a crash of the server."""
+        return await _do(self._thread, _read_latest)
+
+    def _write(self, connection: Connection, samples: Sequence[Sample]) -> None:
+        days = self._ensure_partitions(connection, {one.source_time.astimezone(UTC).date() for one in samples})
+        cursor = connection.connection.cursor()
+        with cursor.copy(f"COPY sample ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)") as copy:
+            copy.write(copy_bytes(samples))
+        connection.execute(_UPDATE_LATEST, _newest(samples))
+        connection.execute(text("NOTIFY samples"))
+        self._days |= days
+
+    def _ensure_partitions(self, connection: Connection, days: set[date]) -> set[date]:
+        today = datetime.now(UTC).date()
+        window = {today + timedelta(days=number) for number in range(-_PAST_DAYS, _FUTURE_DAYS + 1)}
+        # tomorrow's partition is made today: midnight must cost nothing
+        missing = ((days | {today, today + timedelta(days=1)}) & window) - self._days
+        for day in sorted(missing):
+            connection.execute(text("SELECT ensure_sample_partitions(:day, :day)"), {"day": day})
+        return missing
+
+
+def _newest(samples: Sequence[Sample]) -> dict[str, list[Any]]:
+    newest: dict[int, Sample] = {}
+    for one in samples:
+        known = newest.get(one.tag_id)
+        if known is None or one.source_time >= known.source_time:
+            newest[one.tag_id] = one
+    kept = list(newest.values())
+    cleaned = [clean(one) for one in kept]
+    return {
+        "ids": [one.tag_id for one in kept],
+        "values": [None if isnan(value) else value for value, _ in cleaned],
+        "qualities": [quality for _, quality in cleaned],
+        "source_times": [one.source_time for one in kept],
+        "arrival_times": [one.arrival_time for one in kept],
+    }
+
+
+def _read_latest(connection: Connection) -> list[Sample]:
+    connection.execute(_FILL_LATEST)
+    return [as_sample(row) for row in connection.execute(select(latest))]
+
+
+def as_sample(row: Row[Any]) -> Sample:
+    """Return the sample of a row of `latest`."""
+    return Sample(row.tag_id, row.value, row.quality, row.source_time, row.arrival_time)
+
+
+class PostgresAlarmStore:
+    """Alarms and their journal."""
+
+    def __init__(self, thread: DatabaseThread) -> None:
+        """Read and write on `thread`."""
+        self._thread = thread
+
+    async def read_alarms(self) -> list[Alarm]:
+        """Return every alarm that was ever raised."""
+        return await _do(self._thread, lambda connection: [as_alarm(row) for row in connection.execute(select(alarm))])
+
+    async def record(self, changes: Sequence[tuple[Alarm, JournalEntry]]) -> None:
+        """Commit process transitions with their journal rows and wake the seats."""
+        await _do(self._thread, lambda connection: _record(connection, changes))
+
+    async def read_acknowledgements(self, after: int) -> tuple[list[tuple[int, Acknowledged]], int]:
+        """Return the acknowledgements behind journal row `after`, and the newest row's id."""
+        return await _do(self._thread, lambda connection: _read_acknowledgements(connection, after))
+
+
+def as_alarm(row: Row[Any]) -> Alarm:
+    """Return the alarm of a row of `alarm`."""
+    return Alarm(
+        rule_id=row.rule_id,
+        is_active=row.is_active,
+        is_acknowledged=row.is_acknowledged,
+        event_id=row.event_id,
+        raised_time=row.raised_time,
+        returned_time=row.returned_time,
+        acknowledged_time=row.acknowledged_time,
+        acknowledged_by=row.acknowledged_by,
+        value=row.value,
+        quality=row.quality,
+    )
+
+
+def _record(connection: Connection, changes: Sequence[tuple[Alarm, JournalEntry]]) -> None:
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ALARM_LOCK})
+    for changed, entry in changes:
+        row = {
+            "rule_id": entry.rule_id,
+            "event_id": entry.event_id,
+            "time": entry.time,
+            "value": entry.value,
+            "quality": entry.quality,
+        }
+        row["previous"] = connection.execute(_STATE, row).scalar() or "NORM"
+        connection.execute(_RAISED if changed.is_active else _RETURNED, row)
+        connection.execute(_JOURNAL, row)
+    connection.execute(text("NOTIFY alarms"))
+
+
+def _read_acknowledgements(connection: Connection, after: int) -> tuple[list[tuple[int, Acknowledged]], int]:
+    journal = alarm_journal.c
+    # whoever holds the lock may have drawn a lower id and not committed yet
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ALARM_LOCK})
+    newest = connection.execute(select(journal.id).order_by(journal.id.desc()).limit(1)).scalar() or 0
+    if after < 0 or newest <= after:
+        return [], newest
+    found = connection.execute(
+        select(journal.rule_id, journal.source_time, journal.event_id, journal.person, journal.comment)
+        .where(journal.id > after, journal.trigger == Trigger.OPERATOR)
+        .order_by(journal.id)
+    )
+    return [(row.rule_id, Acknowledged(row.source_time, row.event_id, row.person, row.comment)) for row in found], newest
+
+
+class PostgresConfigurationStore:
+    """The configuration."""
+
+    def __init__(self, thread: DatabaseThread) -> None:
+        """Read on `thread`."""
+        self._thread = thread
+
+    async def read_configuration(self) -> Configuration:
+        """Return the whole configuration, settings of connections included."""
+        return await _do(self._thread, lambda connection: read_configuration(connection, with_settings=True))
+
+
+class PostgresStatusStore:
+    """What the status bar shows."""
+
+    def __init__(self, thread: DatabaseThread) -> None:
+        """Write on `thread`."""
+        self._thread = thread
+
+    async def publish_status(self, collector: CollectorStatus, links: Sequence[LinkStatus]) -> None:
+        """Replace the collector's and the links' status and wake the seats."""
+        await _do(self._thread, lambda connection: _publish(connection, collector, links))
+
+
+def _publish(connection: Connection, collector: CollectorStatus, links: Sequence[LinkStatus]) -> None:
+    own = insert(collector_status).values({"id": 1, **_fields(collector)})
+    connection.execute(own.on_conflict_do_update(index_elements=["id"], set_=_fields(collector)))
+    connection.execute(link_status.delete().where(link_status.c.connection_id.not_in([one.connection_id for one in links])))
+    if links:
+        rows = insert(link_status).values({name: bindparam(name) for name in _fields(links[0])})
+        changing = {name: rows.excluded[name] for name in _fields(links[0]) if name != "connection_id"}
+        connection.execute(
+            rows.on_conflict_do_update(index_elements=["connection_id"], set_=changing), [_fields(one) for one in links]
+        )
+    connection.execute(text("NOTIFY status"))
+
+
+def _fields(status: CollectorStatus | LinkStatus) -> dict[str, Any]:
+    return {name: getattr(status, name) for name in status.__dataclass_fields__}

@@ -1,0 +1,218 @@
+"""The tables, as SQLAlchemy Core sees them; migrations make them, a test compares the two.
+
+Time stamps are `timestamptz`. Who may read or write what stands in db/access.py. Sequences `latest_seq` and
+`alarm_seq` number what changes, so that a seat can ask for "everything after N".
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Sequence,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData()
+Time = DateTime(timezone=True)
+latest_seq = Sequence("latest_seq", metadata=metadata)
+alarm_seq = Sequence("alarm_seq", metadata=metadata)
+
+
+def _municipality(is_key: bool = False) -> Column[int]:
+    return Column("municipality_id", ForeignKey("municipality.id"), nullable=False, primary_key=is_key)
+
+
+municipality = Table(
+    "municipality",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+)
+network = Table(
+    "network",
+    metadata,
+    _municipality(is_key=True),
+    Column("is_schematic", Boolean, nullable=False),
+)
+network_node = Table(
+    "network_node",
+    metadata,
+    _municipality(is_key=True),
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("longitude_deg", Float, nullable=False),
+    Column("latitude_deg", Float, nullable=False),
+    Column("elevation_m", Float, nullable=False),
+)
+network_link = Table(
+    "network_link",
+    metadata,
+    _municipality(is_key=True),
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("start_node", Text, nullable=False),
+    Column("end_node", Text, nullable=False),
+    # longitude, latitude, longitude, latitude ... in degrees
+    Column("vertices_deg", ARRAY(Float), nullable=False),
+    Column("diameter_m", Float, nullable=False),
+    Column("length_m", Float, nullable=False),
+)
+asset = Table(
+    "asset",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _municipality(),
+    # a site is an asset without a parent
+    Column("parent_id", ForeignKey("asset.id")),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("municipality_id", "parent_id", "name", postgresql_nulls_not_distinct=True),
+)
+connection = Table(
+    "connection",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _municipality(),
+    Column("name", Text, nullable=False),
+    Column("driver", Text, nullable=False),
+    Column("settings", JSONB, nullable=False),
+    Column("is_enabled", Boolean, nullable=False, server_default="true"),
+    UniqueConstraint("municipality_id", "name"),
+)
+tag = Table(
+    "tag",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _municipality(),
+    Column("asset_id", ForeignKey("asset.id"), nullable=False),
+    Column("connection_id", ForeignKey("connection.id"), nullable=False, index=True),
+    Column("key", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("quantity", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("low", Float, nullable=False),
+    Column("high", Float, nullable=False),
+    Column("decimals", SmallInteger, nullable=False),
+    Column("states", ARRAY(Text), nullable=False),
+    Column("element", Text, nullable=False),
+    Column("is_writable", Boolean, nullable=False),
+    # a retired tag keeps its history and is no longer collected or shown
+    Column("is_retired", Boolean, nullable=False, server_default="false"),
+    UniqueConstraint("municipality_id", "key"),
+)
+alarm_rule = Table(
+    "alarm_rule",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("tag_id", ForeignKey("tag.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("alarm_limit", Float, nullable=False),
+    Column("deadband", Float, nullable=False),
+    Column("on_delay_s", Float, nullable=False),
+    Column("off_delay_s", Float, nullable=False),
+    Column("message", Text, nullable=False),
+    UniqueConstraint("tag_id", "kind"),
+)
+# partitioned by day of source_time, names sample_YYYYMMDD; sample_default takes what has no sane time
+sample = Table(
+    "sample",
+    metadata,
+    Column("source_time", Time, nullable=False),
+    Column("value", Float),
+    Column("tag_id", Integer, nullable=False),
+    Column("quality", Integer, nullable=False),
+    Index("sample_tag_time", "tag_id", "source_time"),
+    postgresql_partition_by="RANGE (source_time)",
+)
+# unlogged, fillfactor 50, no index on what changes; filled again from `sample` after a crash of the server
+latest = Table(
+    "latest",
+    metadata,
+    Column("tag_id", Integer, primary_key=True, autoincrement=False),
+    Column("value", Float),
+    Column("quality", Integer, nullable=False),
+    Column("source_time", Time, nullable=False),
+    Column("arrival_time", Time, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    prefixes=["UNLOGGED"],
+    postgresql_with={"fillfactor": 50},
+)
+# the facts of every alarm that was ever raised; the newest occurrence is event_id
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("rule_id", ForeignKey("alarm_rule.id"), primary_key=True),
+    Column("is_active", Boolean, nullable=False),
+    Column("is_acknowledged", Boolean, nullable=False),
+    Column("event_id", BigInteger, nullable=False),
+    Column("raised_time", Time),
+    Column("returned_time", Time),
+    Column("acknowledged_time", Time),
+    Column("acknowledged_by", Text, nullable=False, server_default=""),
+    Column("value", Float),
+    Column("quality", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False, index=True),
+)
+# append-only
+alarm_journal = Table(
+    "alarm_journal",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("rule_id", ForeignKey("alarm_rule.id"), nullable=False),
+    Column("event_id", BigInteger, nullable=False),
+    Column("previous_state", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("source_time", Time, nullable=False),
+    Column("commit_time", Time, nullable=False, server_default="now()"),
+    Column("value", Float),
+    Column("quality", Integer, nullable=False),
+    Column("alarm_limit", Float, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("person", Text, nullable=False, server_default=""),
+    Column("station", Text, nullable=False, server_default=""),
+    Column("comment", Text, nullable=False, server_default=""),
+    Index("alarm_journal_rule", "rule_id", "id"),
+    Index("alarm_journal_time", "commit_time"),
+)
+link_status = Table(
+    "link_status",
+    metadata,
+    Column("connection_id", ForeignKey("connection.id"), primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("since", Time, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("last_good_time", Time),
+    Column("values_per_s", Float, nullable=False),
+    Column("lag_ms", Float),
+    Column("received", BigInteger, nullable=False),
+    Column("dropped", BigInteger, nullable=False),
+)
+# one row
+collector_status = Table(
+    "collector_status",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("beat_time", Time, nullable=False),
+    Column("started_time", Time, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("process_id", Integer, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("stored", BigInteger, nullable=False),
+    Column("dropped", BigInteger, nullable=False),
+    Column("waiting", BigInteger, nullable=False),
+    Column("message", Text, nullable=False),
+)

@@ -1,0 +1,85 @@
+"""A real PostgreSQL for the tests of the database room: the embedded one, made once for the whole run."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, text
+
+from db.embedded import EmbeddedServer, open_embedded
+from db.engine import make_engine
+from db.schema import upgrade
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """Return a running server, its `control_room` database at the newest schema."""
+    folder = tmp_path_factory.mktemp("server")
+    for parent in (folder, folder.parent, folder.parent.parent):
+        # PostgreSQL runs as another user when the tests run as root
+        parent.chmod(0o755)
+    running = open_embedded(folder, lambda _: None)
+    upgrade(running.url("postgres"), running.credentials.passwords())
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def database(server: EmbeddedServer) -> Iterator[str]:
+    """Return the name of a fresh database at the newest schema."""
+    name = f"test_{next(_numbers)}"
+    engine = make_engine(server.url("postgres", "postgres"), "tests").execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE control_room"))
+        yield name
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture
+def owner(server: EmbeddedServer, database: str) -> Iterator[Engine]:
+    """Return an engine of the database's owner."""
+    engine = make_engine(server.url("postgres", database), "owner")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def collector_url(server: EmbeddedServer, database: str) -> URL:
+    """Return how a collector reaches the fresh database."""
+    return server.url("collector", database)
+
+
+@pytest.fixture
+def collector(collector_url: URL) -> Iterator[Engine]:
+    """Return an engine of the collector."""
+    engine = make_engine(collector_url, "collector")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def station(server: EmbeddedServer, database: str) -> Iterator[Engine]:
+    """Return an engine of a station, which may only view."""
+    engine = make_engine(server.url("station", database), "station")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def operator(server: EmbeddedServer, database: str) -> Iterator[Engine]:
+    """Return an engine of an operator."""
+    engine = make_engine(server.url("local_operator", database), "operator")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def short_path(tmp_path: Path) -> Path:
+    """Return a folder that the unprivileged user may enter."""
+    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        parent.chmod(0o755)
+    return tmp_path

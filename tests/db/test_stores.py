@@ -1,0 +1,184 @@
+"""The stores against a real PostgreSQL, as the roles that use them."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from random import Random
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, text
+
+from control_room.core.alarms import Acknowledged, Alarm, IllegalTransition, JournalEntry, Raised, Returned, step
+from control_room.core.errors import Refused
+from control_room.core.plant import Plant
+from control_room.core.samples import BAD, BAD_SENSOR_FAILURE, Sample
+from db.alarm_journal import acknowledge, read_journal
+from db.history import read_history
+from db.network_store import read_networks
+from db.engine import translated
+from db.stores import PostgresAlarmStore, PostgresSampleStore
+from db.tag_store import import_plant, read_configuration
+from db.worker import DatabaseThread
+from tests.fakes import START, sample
+from tests.plants import plant
+
+
+@pytest.fixture
+def thread(collector: Engine, owner: Engine) -> Iterator[DatabaseThread]:
+    with owner.begin() as connection:
+        import_plant(connection, plant())
+    running = DatabaseThread(collector, "test")
+    yield running
+    running.close()
+
+
+def change(owner: Engine, document: Plant) -> None:
+    with owner.begin() as connection:
+        import_plant(connection, document)
+
+
+def test_a_plant_document_is_read_back_as_configuration(owner: Engine, station: Engine) -> None:
+    change(owner, plant())
+    with station.connect() as connection:
+        found = read_configuration(connection)
+        [network] = read_networks(connection)
+    assert [(tag.site, tag.asset, tag.key) for tag in found.tags][0] == ("Hill", "Tank 1", "T1.level")
+    assert len(found.rules) == 9
+    assert found.connections[0].settings == {}
+    assert (set(network.nodes), set(network.links)) == (set(plant().nodes), set(plant().links))
+
+
+def test_importing_again_keeps_ids_and_retires_what_is_gone(owner: Engine) -> None:
+    change(owner, plant(tags=3))
+    with owner.connect() as connection:
+        before = read_configuration(connection)
+    change(owner, plant(tags=2))
+    with owner.connect() as connection:
+        after = read_configuration(connection)
+    assert after.tags == before.tags[:2]
+    change(owner, plant(tags=3))
+    with owner.connect() as connection:
+        assert read_configuration(connection).tags == before.tags
+
+
+def test_a_station_may_not_read_how_to_reach_the_plant(owner: Engine, station: Engine) -> None:
+    change(owner, plant())
+    with station.connect() as connection, pytest.raises(Refused), translated():
+        connection.execute(text("SELECT settings FROM connection"))
+
+
+async def test_samples_are_stored_with_quality_and_the_newest_is_kept(thread: DatabaseThread, owner: Engine) -> None:
+    store = PostgresSampleStore(thread)
+    await store.write_samples([sample(1, 1.5), sample(2, None, 0, BAD_SENSOR_FAILURE), sample(1, 2.5, 1)])
+    # older than the newest: history wants it, `latest` does not
+    await store.write_samples([sample(1, 9.0, 0.5), sample(3, float("inf"), 2)])
+    newest = {one.tag_id: (one.value, one.quality) for one in await store.read_latest()}
+    assert newest == {1: (2.5, 0), 2: (None, BAD_SENSOR_FAILURE), 3: (None, BAD)}
+    with owner.connect() as connection:
+        rows = connection.execute(text("SELECT tag_id, value, quality, source_time FROM sample ORDER BY 1, 4")).all()
+    assert [tuple(row)[:3] for row in rows] == [
+        (1, 1.5, 0),
+        (1, 9.0, 0),
+        (1, 2.5, 0),
+        (2, None, BAD_SENSOR_FAILURE),
+        (3, None, BAD),
+    ]
+    assert rows[2].source_time == START + timedelta(seconds=1)
+
+
+async def test_latest_is_found_again_after_a_crash(thread: DatabaseThread, owner: Engine) -> None:
+    store = PostgresSampleStore(thread)
+    await store.write_samples([sample(1, 1.0), sample(1, 2.0, 5), sample(2, 3.0)])
+    with owner.begin() as connection:
+        connection.execute(text("TRUNCATE latest"))
+    assert {one.tag_id: one.value for one in await store.read_latest()} == {1: 2.0, 2: 3.0}
+
+
+async def test_samples_of_insane_times_are_kept(thread: DatabaseThread, owner: Engine) -> None:
+    old = Sample(1, 1.0, 0, START - timedelta(days=20_000), START)
+    await PostgresSampleStore(thread).write_samples([old, sample(1, 2.0)])
+    with owner.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM sample")).scalar() == 2
+
+
+@pytest.mark.parametrize("columns", [10, 1000])
+async def test_history_keeps_extremes_and_what_held_before(
+    thread: DatabaseThread, station: Engine, columns: int
+) -> None:
+    values = [Random(4).uniform(0, 100) for _ in range(500)]
+    written = [sample(1, -50.0, -60), *(sample(1, value, number) for number, value in enumerate(values))]
+    written[300] = sample(1, 1e9, 299, BAD_SENSOR_FAILURE)
+    await PostgresSampleStore(thread).write_samples(written)
+    with station.connect() as connection:
+        piece = read_history(connection, 1, START, START + timedelta(seconds=600), columns)
+    trusted = [one.value for one in written[1:] if one.quality == 0]
+    assert piece.low[0] == -50.0
+    assert np.nanmin(piece.low[1:]) == min(x for x in trusted if x is not None)
+    assert np.nanmax(piece.high[1:]) == max(x for x in trusted if x is not None)
+    assert max(piece.grade) == 3
+    assert piece.is_reduced == (columns == 10)
+    assert piece.time_s.size <= max(12, 501) if columns == 1000 else piece.time_s.size <= 12
+
+
+async def record(store: PostgresAlarmStore, alarm: Alarm, event: Raised | Returned) -> Alarm:
+    after, entry = step(alarm, event)
+    if isinstance(entry, JournalEntry):
+        await store.record([(after, entry)])
+    return after
+
+
+async def test_the_database_and_the_state_machine_agree(
+    thread: DatabaseThread, operator: Engine, station: Engine
+) -> None:
+    store, random, alarm = PostgresAlarmStore(thread), Random(7), Alarm(1)
+    journal_states = []
+    for _ in range(60):
+        act = random.choice(["raise", "return", "ack", "old ack"])
+        before = alarm.state
+        if act == "raise":
+            alarm = await record(store, alarm, Raised(START, 1.0, 0))
+        elif act == "return":
+            alarm = await record(store, alarm, Returned(START, 2.0, 0))
+        else:
+            event_id = alarm.event_id - (act == "old ack")
+            with operator.begin() as connection:
+                [answer] = acknowledge(connection, [(1, event_id)], "seen", "desk 1")
+            try:
+                alarm, _ = step(alarm, Acknowledged(START, event_id, "local_operator"))
+                assert answer.is_done
+            except IllegalTransition as refusal:
+                assert not answer.is_done
+                assert alarm.event_id == 0 or answer.words == str(refusal)
+        if alarm.state is not before:
+            journal_states.append((before, alarm.state))
+        if alarm.event_id:
+            [stored] = await store.read_alarms()
+            assert (stored.state, stored.event_id, stored.is_active) == (alarm.state, alarm.event_id, alarm.is_active)
+    with station.connect() as connection:
+        rows = read_journal(connection, limit=1000)
+    # an alarm that is raised while still unacknowledged and active changes nothing, so every row is a change
+    assert [(row.previous, row.state) for row in reversed(rows)] == journal_states
+
+
+async def test_acknowledgements_reach_the_collector_once(thread: DatabaseThread, operator: Engine) -> None:
+    store = PostgresAlarmStore(thread)
+    await record(store, Alarm(1), Raised(START, 1.0, 0))
+    _, after = await store.read_acknowledgements(-1)
+    with operator.begin() as connection:
+        acknowledge(connection, [(1, 1)], "seen", "desk 1")
+    found, after = await store.read_acknowledgements(after)
+    assert [(rule_id, ack.person, ack.comment) for rule_id, ack in found] == [(1, "local_operator", "seen")]
+    assert (await store.read_acknowledgements(after))[0] == []
+
+
+async def test_who_may_not_acknowledge_is_refused(thread: DatabaseThread, station: Engine) -> None:
+    await record(PostgresAlarmStore(thread), Alarm(1), Raised(START, 1.0, 0))
+    with station.connect() as connection, pytest.raises(Refused), translated():
+        acknowledge(connection, [(1, 1)], "", "")
+
+
+async def test_the_journal_is_append_only(thread: DatabaseThread, owner: Engine) -> None:
+    await record(PostgresAlarmStore(thread), Alarm(1), Raised(START, 1.0, 0))
+    for statement in ("DELETE FROM alarm_journal", "UPDATE alarm_journal SET person = 'x'", "TRUNCATE alarm_journal"):
+        with owner.connect() as connection, pytest.raises(Refused, match="append-only"), translated():
+            connection.execute(text(statement))

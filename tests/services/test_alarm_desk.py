@@ -1,0 +1,101 @@
+"""The alarm desk: from samples to recorded alarms, over restarts and a database that is away."""
+
+import asyncio
+
+import pytest
+
+from control_room.core.alarms import AlarmKind, AlarmRule, AlarmState, Priority
+from control_room.services.alarm_desk import AlarmDesk
+from tests.fakes import FakeAlarmStore, FakeClock, sample
+
+HIGH = AlarmRule(1, 10, AlarmKind.H, Priority.HIGH, limit=5.0)
+DELAYED = AlarmRule(2, 20, AlarmKind.H, Priority.HIGH, limit=5.0, on_delay_s=5.0)
+
+
+async def desk_on(store: FakeAlarmStore, clock: FakeClock) -> AlarmDesk:
+    desk = AlarmDesk(store, clock)
+    await desk.load()
+    desk.use_rules([HIGH, DELAYED])
+    return desk
+
+
+async def test_an_excursion_within_one_batch_is_not_lost() -> None:
+    store = FakeAlarmStore()
+    desk = await desk_on(store, FakeClock())
+    desk.take([sample(10, 9.0), sample(10, 1.0)])
+    await desk.flush()
+    assert [entry.state for entry in store.journal] == [AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED]
+
+
+async def test_a_delay_runs_out_by_the_clock() -> None:
+    store, clock = FakeAlarmStore(), FakeClock()
+    desk = await desk_on(store, clock)
+    desk.take([sample(20, 9.0)])
+    await desk.flush()
+    assert not store.journal
+    clock.pass_s(5)
+    await desk.flush()
+    assert store.alarms[2].state is AlarmState.UNACKNOWLEDGED
+    assert desk.raised == desk.active == 1
+
+
+async def test_a_restart_announces_nothing_again() -> None:
+    store, clock = FakeAlarmStore(), FakeClock()
+    desk = await desk_on(store, clock)
+    desk.take([sample(10, 9.0)])
+    await desk.flush()
+    store.acknowledge(1, "ada", clock.now)
+    desk = await desk_on(store, clock)
+    desk.take([sample(10, 9.0)])
+    await desk.flush()
+    assert store.alarms[1].state is AlarmState.ACKNOWLEDGED
+    assert len(store.journal) == 2
+
+
+async def test_an_alarm_that_ended_while_nobody_watched_returns() -> None:
+    store, clock = FakeAlarmStore(), FakeClock()
+    desk = await desk_on(store, clock)
+    desk.take([sample(10, 9.0)])
+    await desk.flush()
+    desk = await desk_on(store, clock)
+    desk.take([sample(10, 1.0)])
+    await desk.flush()
+    assert store.alarms[1].state is AlarmState.RETURNED
+
+
+async def test_acknowledgements_are_learned_and_a_new_occurrence_needs_a_new_one() -> None:
+    store, clock = FakeAlarmStore(), FakeClock()
+    desk = await desk_on(store, clock)
+    desk.take([sample(10, 9.0)])
+    running = asyncio.create_task(desk.run())
+    while not store.journal:
+        await asyncio.sleep(0)
+    store.acknowledge(1, "ada", clock.now)
+    clock.pass_s(1)
+    desk.take([sample(10, 1.0), sample(10, 9.0)])
+    while len(store.journal) < 4:
+        await asyncio.sleep(0)
+    running.cancel()
+    assert store.alarms[1].event_id == 2
+    assert store.alarms[1].state is AlarmState.UNACKNOWLEDGED
+
+
+async def test_changes_wait_for_a_database_that_is_away(caplog: pytest.LogCaptureFixture) -> None:
+    store = FakeAlarmStore(is_away=True)
+    desk = await desk_on(store, FakeClock())
+    desk.take([sample(10, 9.0)])
+    assert not await desk.flush()
+    desk.take([sample(10, 1.0)])
+    store.is_away = False
+    assert await desk.flush()
+    assert [entry.state for entry in store.journal] == [AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED]
+    caplog.clear()
+
+
+async def test_the_alarm_of_a_rule_that_is_gone_returns() -> None:
+    store = FakeAlarmStore()
+    desk = await desk_on(store, FakeClock())
+    desk.take([sample(10, 9.0)])
+    desk.use_rules([DELAYED])
+    await desk.flush()
+    assert store.alarms[1].state is AlarmState.RETURNED
