@@ -10,6 +10,7 @@ import random
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -191,29 +192,28 @@ async def _cancel(tasks: list[asyncio.Task[T]]) -> None:
             raise outcome
 
 
-async def _lead(leadership: Leadership, stop: asyncio.Event) -> bool:
-    """Wait until this process leads; return False when told to stop before."""
+async def _lead(leadership: Leadership, stop: asyncio.Event) -> None:
+    """Wait until this process leads or is told to stop."""
     is_told = False
     while not stop.is_set():
         try:
-            if leadership.try_lead():
-                return True
+            if await leadership.claim():
+                return
             words = "Standing by: another collector leads."
         except DatabaseUnavailable as fault:
             words = f"Waiting for the database: {fault}"
         if not is_told:
             log.warning(words)
         is_told = True
-        await _sleep(stop, RETRY_S)
-    return False
+        await _pause(stop, RETRY_S)
 
 
-async def _watch_leadership(leadership: Leadership, stop: asyncio.Event) -> None:
-    """Return when another collector took the lead while the database was away from this one."""
+async def _follow(leadership: Leadership, stop: asyncio.Event) -> None:
+    """Return when another collector took the lead, or when told to stop."""
     while not stop.is_set():
-        await _sleep(stop, RETRY_S)
+        await _pause(stop, RETRY_S)
         try:
-            if not leadership.is_leading() and not leadership.try_lead():
+            if not await leadership.claim():
                 log.warning("Another collector leads now; this one stands by.")
                 return
         except DatabaseUnavailable:
@@ -221,37 +221,37 @@ async def _watch_leadership(leadership: Leadership, stop: asyncio.Event) -> None
             continue
 
 
-async def _sleep(stop: asyncio.Event, seconds: float) -> None:
-    try:
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
-
-
-async def _lead_and_collect(engine: Engine, leadership: Leadership, stop: asyncio.Event) -> None:
-    while await _lead(leadership, stop):
-        term = asyncio.Event()
-        collecting = asyncio.create_task(Collector(engine, term).run())
-        watching = asyncio.create_task(_watch_leadership(leadership, stop))
-        await asyncio.wait([collecting, watching], return_when=asyncio.FIRST_COMPLETED)
-        term.set()
-        await collecting
-        await watching
 
 
 async def collect(url: URL) -> None:
-    """Collect until SIGTERM or SIGINT. Raises WrongCredentials or NewerSchema when the database refuses this program."""
+    """Collect until SIGTERM or SIGINT. Raises WrongCredentials when the database refuses this program."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     engine = make_engine(url, "control-room collector")
-    leadership = Leadership(engine)
+    thread = DatabaseThread(engine, "leader")
+    leadership = Leadership(thread)
     try:
-        await _lead_and_collect(engine, leadership, stop)
+        while not stop.is_set():
+            await _lead(leadership, stop)
+            if not stop.is_set():
+                await _collect_while_leading(engine, leadership, stop)
     finally:
-        leadership.close()
-        engine.dispose()
+        thread.close()
+
+
+async def _collect_while_leading(engine: Engine, leadership: Leadership, stop: asyncio.Event) -> None:
+    ends = asyncio.Event()
+    collecting = asyncio.create_task(Collector(engine, ends).run())
+    leading = asyncio.create_task(_follow(leadership, stop))
+    await asyncio.wait([collecting, leading], return_when=asyncio.FIRST_COMPLETED)
+    ends.set()
+    leading.cancel()
+    await collecting
 
 
 def run_collector(data_folder: Path, server: str | None) -> int:

@@ -14,11 +14,11 @@ from setup_venv import BIN, DEV_LOCK, ROOT, guarded, say, set_up
 from system_packages import SetupFailed, apt_install, missing_test_servers
 
 STEPS = (
-    ("ruff check", "."),
-    ("ruff format --check", "."),
-    ("mypy", ""),
-    ("lint-imports", ""),
-    ("pytest", ""),
+    "ruff check --output-format concise .",
+    "ruff format --check --output-format concise .",
+    "mypy",
+    "lint-imports --no-logo",
+    "pytest",
 )
 
 
@@ -29,10 +29,10 @@ def main() -> int:
     arguments = parser.parse_args()
     set_up(DEV_LOCK)
     have_test_servers()
-    outcomes = [run(f"{step} {target}".split(), arguments.pytest_arguments) for step, target in STEPS]
+    outcomes = [run(step.split(), arguments.pytest_arguments) for step in STEPS]
     say("")
-    for (step, _), (is_passed, seconds) in zip(STEPS, outcomes, strict=True):
-        say(f"{'passed' if is_passed else 'FAILED'}  {step:20}{seconds:7.1f} s")
+    for step, (is_passed, seconds) in zip(STEPS, outcomes, strict=True):
+        say(f"{'passed' if is_passed else 'FAILED'}{seconds:8.1f} s  {step.partition(' --')[0]}")
     return 0 if all(is_passed for is_passed, _ in outcomes) else 1
 
 

@@ -20,7 +20,7 @@ import setup_venv
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("control_room", "widgets", "drivers", "db")
 # the parts of drivers/ that every driver may use
-DRIVERS_COMMON = {"__init__", "find"}
+DRIVERS_COMMON = {"__init__", "find", "inbox"}
 IGNORED = shutil.ignore_patterns(".*", "__pycache__", "tests", "resources", "packaging")
 LINT = (sys.executable, "-c", "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())")
 

@@ -65,8 +65,8 @@ def test_a_machine_without_a_suitable_python_gets_a_sentence(tmp_path: Path, mon
         setup_venv.find_interpreter()
 
 
-def test_this_python_is_suitable() -> None:
-    assert setup_venv.is_suitable(sys.executable)
+def test_a_real_python_tells_its_version() -> None:
+    assert setup_venv.probe(sys.executable)[0] == list(sys.version_info[:2])
 
 
 def test_a_finished_set_up_is_ready_until_something_changes(venv: Path) -> None:
@@ -107,6 +107,15 @@ def test_pip_is_followed_package_by_package(venv: Path, capsys: pytest.CaptureFi
     progress.look()
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["    1 of 2  one 1.0 (17 kB)", "    2 of 2  two 2.0 (1.2 MB)", "    installed one 1.0"]
+
+
+def test_the_project_is_installed_from_the_clone_without_a_network(venv: Path) -> None:
+    setup_venv.make_venv(sys.executable)
+    setup_venv.install_project()
+    assert (venv / "bin" / "control-room").exists()
+    asked = "import control_room, importlib.metadata as m; print(control_room.__file__, m.version('control-room'))"
+    done = setup_venv.run_quietly(str(setup_venv.PYTHON), "-I", "-c", asked)
+    assert done.stdout.split() == [str(ROOT / "control_room" / "__init__.py"), setup_venv.read_project()["version"]]
 
 
 def test_a_long_silence_is_broken(venv: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,179 @@
+"""The supervisor of one link: makes a new driver for every attempt, backs off, and never lets a lost value look alive."""
+
+import asyncio
+import logging
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from random import Random
+from statistics import median
+
+from control_room.core.errors import BadOption, ControlRoomError, LinkLost
+from control_room.core.options import check
+from control_room.core.ports import Driver, DriverSpec, Item
+from control_room.core.samples import Grade, Sample, never_seen, stale
+from control_room.core.status import LinkState, LinkStatus
+from control_room.core.tags import Connection
+
+log = logging.getLogger(__name__)
+
+BACKOFF_FIRST_S = 1.0
+BACKOFF_LAST_S = 60.0
+# a link that stood so long starts its next back-off from the beginning
+STEADY_S = 60.0
+RATE_WINDOW_S = 5.0
+
+
+def backoff_s(attempt: int, random: Random) -> float:
+    """Return the pause before attempt `attempt` (1 is the first repetition): doubled each time, with full jitter above 1 s."""
+    ceiling = min(BACKOFF_LAST_S, BACKOFF_FIRST_S * 2.0 ** min(attempt, 16))
+    return random.uniform(BACKOFF_FIRST_S, ceiling)
+
+
+class Supervisor:
+    """Keeps one connection alive and counts what passes."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        spec: DriverSpec | None,
+        items: Sequence[Item],
+        publish: Callable[[Sequence[Sample]], None],
+        clock: Callable[[], datetime],
+        random: Random,
+    ) -> None:
+        """Watch `items` over `connection`; `spec` is None for a protocol that nobody knows. `clock` is aware UTC."""
+        self._connection = connection
+        self._spec = spec
+        self._items = tuple(items)
+        self._publish_on = publish
+        self._clock = clock
+        self._random = random
+        self._driver: Driver | None = None
+        self._newest: dict[int, Sample] = {}
+        self._state = LinkState.CONNECTING
+        self._since = clock()
+        self._reason = ""
+        self._told_down = False
+        self._stood_s = 0.0
+        self._bugs: set[str] = set()
+        self._last_good: datetime | None = None
+        self._received = 0
+        self._dropped = 0
+        self._lag_ms: float | None = None
+        # (time, received until then) of the last RATE_WINDOW_S
+        self._marks: deque[tuple[datetime, int]] = deque([(self._since, 0)])
+
+    async def run(self) -> None:
+        """Connect again and again until cancelled."""
+        attempt = 0
+        while True:
+            self._stood_s = 0.0
+            try:
+                await self._attempt()
+                raise LinkLost("The driver ended without a reason.")
+            except ControlRoomError as fault:
+                self._down(fault)
+                if isinstance(fault, BadOption):
+                    # only a change of the configuration can help; that makes a new supervisor
+                    await asyncio.Event().wait()
+            except Exception as bug:
+                self._tell_bug(bug)
+                self._down(LinkLost(f"The driver failed ({type(bug).__name__}: {bug}).", advice="See the log."))
+            attempt = 1 if self._stood_s >= STEADY_S else attempt + 1
+            await asyncio.sleep(backoff_s(attempt, self._random))
+
+    async def _attempt(self) -> None:
+        if self._spec is None:
+            raise BadOption(
+                f"No driver is called '{self._connection.driver}'.", advice="Correct the connection's protocol."
+            )
+        driver = self._spec.make(check(self._spec.fields, self._connection.settings), self._items)
+        self._driver = driver
+        try:
+            await driver.run(self)
+        finally:
+            self._driver = None
+            if self._state is LinkState.UP:
+                self._stood_s = (self._clock() - self._since).total_seconds()
+
+    def _down(self, fault: ControlRoomError) -> None:
+        now = self._clock()
+        if self._state is not LinkState.DOWN:
+            self._state, self._since = LinkState.DOWN, now
+            self._mark_stale(now)
+        self._reason = str(fault)
+        if not self._told_down:
+            log.warning("%s lost: %s", self._connection.name, fault)
+        self._told_down = True
+
+    def _mark_stale(self, now: datetime) -> None:
+        known = self._newest
+        lost = [
+            stale(known[item.tag_id], now) if item.tag_id in known else never_seen(item.tag_id, now)
+            for item in self._items
+            if item.tag_id not in known or known[item.tag_id].grade < Grade.STALE
+        ]
+        self._newest.update((sample.tag_id, sample) for sample in lost)
+        self._publish_on(lost)
+
+    def _tell_bug(self, bug: Exception) -> None:
+        frames = traceback.extract_tb(bug.__traceback__)
+        fingerprint = f"{type(bug).__name__} {frames[-1].filename}:{frames[-1].lineno}"
+        if fingerprint not in self._bugs:
+            log.error("%s: a fault of the driver", self._connection.name, exc_info=bug)
+        self._bugs.add(fingerprint)
+
+    async def write(self, tag_id: int, value: float) -> None:
+        """Write to the item of `tag_id`. Raises LinkLost or Refused."""
+        address = next((item.address for item in self._items if item.tag_id == tag_id), None)
+        if self._driver is None or address is None:
+            raise LinkLost(f"{self._connection.name} is not connected.", advice="Wait until the link is up.")
+        await self._driver.write(address, value)
+
+    # what a driver says
+
+    def publish(self, samples: Sequence[Sample]) -> None:
+        """Take samples from the driver."""
+        self._received += len(samples)
+        newest = self._newest
+        for sample in samples:
+            newest[sample.tag_id] = sample
+        good = [one for one in samples if one.grade < Grade.STALE]
+        if good:
+            self._last_good = max(good[-1].arrival_time, self._last_good or good[-1].arrival_time)
+            # some are enough: the median of a burst is the burst's
+            sample_of_burst = good[:: max(1, len(good) // 16)]
+            self._lag_ms = median((o.arrival_time - o.source_time).total_seconds() * 1_000 for o in sample_of_burst)
+        self._publish_on(samples)
+
+    def link_up(self) -> None:
+        """Take note that the link stands."""
+        now = self._clock()
+        if self._told_down:
+            log.info("%s is back after %.0f s", self._connection.name, (now - self._since).total_seconds())
+        self._state, self._since, self._reason, self._told_down = LinkState.UP, now, "", False
+
+    def link_dropped(self, count: int) -> None:
+        """Count values that were lost on the way."""
+        self._dropped += count
+
+    def status(self, now: datetime) -> LinkStatus:
+        """Return how the link stands at `now`."""
+        self._marks.append((now, self._received))
+        while len(self._marks) > 2 and (now - self._marks[1][0]).total_seconds() >= RATE_WINDOW_S:
+            self._marks.popleft()
+        first_time, first_count = self._marks[0]
+        span_s = (now - first_time).total_seconds()
+        return LinkStatus(
+            connection_id=self._connection.id,
+            state=self._state,
+            since=self._since,
+            reason=self._reason,
+            last_good_time=self._last_good,
+            values_per_s=(self._received - first_count) / span_s if span_s > 0 else 0.0,
+            lag_ms=self._lag_ms,
+            received=self._received,
+            dropped=self._dropped,
+        )

@@ -1,0 +1,52 @@
+"""The instruments of the demo's plant: what each measures, and how it turns the truth into what a device says."""
+
+import math
+from dataclasses import dataclass
+from random import Random
+
+from control_room.core.plant import PlantTag
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One point: `source` names where the truth comes from, as (kind, EPANET id, code name).
+
+    Kinds: "node" and "link" read EPANET's value of that code; "logic" is the outstation's own (command, mode, trip).
+    `noise` is the standard deviation and `deadband` the change that is reported, both in the tag's unit; a point with
+    `period_s` is also reported when nothing changed for so long (wall time).
+    """
+
+    tag: PlantTag
+    source: tuple[str, str, str]
+    device: str
+    noise: float = 0.0
+    deadband: float = 0.0
+    period_s: float = 10.0
+
+
+@dataclass(slots=True)
+class Reading:
+    """What an instrument last said."""
+
+    value: float | None = None
+    is_good: bool = True
+    said_s: float = -math.inf
+
+
+def measure(instrument: Instrument, truth: float, random: Random) -> float:
+    """Return the truth with noise, rounded as the device shows it; a discrete point has neither."""
+    if instrument.tag.states:
+        return float(round(truth))
+    noisy = truth + random.gauss(0.0, instrument.noise) if instrument.noise else truth
+    return round(noisy, instrument.tag.decimals + 1)
+
+
+def is_worth_saying(instrument: Instrument, reading: Reading, value: float | None, is_good: bool, now_s: float) -> bool:
+    """Return whether the device reports now: on change beyond the deadband, of quality, or because its period is over."""
+    if reading.value is None or value is None or is_good != reading.is_good:
+        return reading.value != value or is_good != reading.is_good
+    if instrument.tag.states:
+        is_changed = value != reading.value
+    else:
+        is_changed = abs(value - reading.value) > instrument.deadband
+    return is_changed or now_s - reading.said_s >= instrument.period_s
