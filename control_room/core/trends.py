@@ -52,3 +52,45 @@ def reduce(piece: TrendPiece, columns: int) -> TrendPiece:
 def is_trusted(grade: Grades) -> NDArray[np.bool_]:
     """Return where values may be drawn as measured: good or uncertain."""
     return grade <= Grade.UNCERTAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Polyline:
+    """What a plot draws of a piece: `time_s` and the height of the trusted line and of the untrusted one, NaN breaks."""
+
+    time_s: Floats
+    trusted: Floats
+    untrusted: Floats
+
+
+def as_steps(piece: TrendPiece, until_s: float) -> Polyline:
+    """Return the piece as steps, for a value holds until the next one; the last one holds until `until_s`.
+
+    Where values may not be trusted, the last trusted one is carried on in `untrusted` and `trusted` is broken; before
+    the first trusted value there is nothing. Reduced rows are drawn from their low to their high.
+    """
+    count = piece.time_s.size
+    time_s = np.repeat(piece.time_s, 3)
+    heights = np.empty(count * 3)
+    ok = is_trusted(piece.grade) & ~np.isnan(piece.low)
+    heights[0::3], heights[1::3] = piece.low, piece.high
+    # the third point of each row holds its height until the next row begins
+    heights[2::3] = piece.high
+    time_s[2::3] = np.r_[piece.time_s[1:], max(until_s, piece.time_s[-1])] if count else time_s[2::3]
+    is_ok = np.repeat(ok, 3)
+    trusted = np.where(is_ok, heights, np.nan)
+    untrusted = np.where(is_ok, np.nan, _carried(piece.high, ok).repeat(3))
+    return Polyline(time_s, trusted, untrusted)
+
+
+def _carried(values: Floats, is_ok: NDArray[np.bool_]) -> Floats:
+    """Return each row's last value that was ok, NaN before the first."""
+    rows = np.where(is_ok, np.arange(values.size), -1)
+    newest = np.maximum.accumulate(rows) if rows.size else rows
+    return np.where(newest >= 0, values[np.maximum(newest, 0)], np.nan)
+
+
+def held_at(piece: TrendPiece, time_s: float) -> int | None:
+    """Return the row whose value held at `time_s`, None before the first."""
+    row = int(np.searchsorted(piece.time_s, time_s, side="right")) - 1
+    return row if row >= 0 else None

@@ -67,8 +67,8 @@ class Outstations:
             return False
         self._active[fault] = wall_s + fault.seconds
         if fault.kind is FaultKind.BURST:
-            # half of what the town needs, at 30 m: emitter flow = coefficient x sqrt(pressure) (EPANET manual, 3.1)
-            self.network.write("node", fault.element, "EMITTER", 0.5 * self.model.demand_l_per_s / 30.0**0.5)
+            # as much as the town needs, at 30 m: emitter flow = coefficient x sqrt(pressure) (EPANET manual, 3.1)
+            self.network.write("node", fault.element, "EMITTER", self.model.demand_l_per_s / 30.0**0.5)
         elif fault.kind is FaultKind.TRIP:
             self._pumps[fault.element].is_tripped = True
             self.network.write("link", fault.element, "STATUS", 0.0)

@@ -1,0 +1,1 @@
+"""The seat's windows: what a person sees and does."""

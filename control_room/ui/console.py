@@ -1,0 +1,63 @@
+"""The console: what every view of the seat is given."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, QSettings, QTimer, Signal
+
+from control_room.ui.live_tags import LiveTags
+from control_room.ui.operations import Operations
+from control_room.ui.room import Room
+from control_room.ui.theme import Theme
+
+HALF_BLINK_MS = 500
+
+
+class Jumps(QObject):
+    """The ways from one view to another; the main window brings the view to the front.
+
+    trend_wanted(tag ids), map_wanted(tag id), alarms_wanted(words for the board's filter), tree_wanted(tag id).
+    """
+
+    trend_wanted = Signal(list)
+    map_wanted = Signal(int)
+    alarms_wanted = Signal(str)
+    tree_wanted = Signal(int)
+
+
+class Blink(QObject):
+    """The one rhythm of everything that flashes: 1 Hz, half of it lit. Signal changed(is_lit)."""
+
+    changed = Signal(bool)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        """Start still and lit."""
+        super().__init__(parent)
+        self.is_lit = True
+        self._timer = QTimer(self, interval=HALF_BLINK_MS)
+        self._timer.timeout.connect(self._turn)
+
+    def start(self) -> None:
+        """Begin to flash."""
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Stop, lit."""
+        self._timer.stop()
+        self.is_lit = True
+
+    def _turn(self) -> None:
+        self.is_lit = not self.is_lit
+        self.changed.emit(self.is_lit)
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Room, bridge, database, settings, ways, rhythm and looks."""
+
+    room: Room
+    live_tags: LiveTags
+    operations: Operations
+    settings: QSettings
+    jumps: Jumps
+    blink: Blink
+    theme: Theme

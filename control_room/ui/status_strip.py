@@ -1,0 +1,170 @@
+"""The status strip: what is fed, by whom, how fresh, and what was lost. It tells the truth also when the truth is unknown."""
+
+from datetime import datetime
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+
+from control_room.core.status import LinkState, LinkStatus
+from control_room.core.tags import Connection
+from control_room.ui.room import Room
+from control_room.ui.words import (
+    LINK_LIGHTS,
+    LINK_WORDS,
+    age,
+    connection_name,
+    driver_name,
+    local,
+    municipality_name,
+)
+from widgets.palette import Palette
+from widgets.quality import age_text
+from widgets.status_lights import Light, StatusLight
+
+_LINK_PX = 152
+_URGENCY = (Light.TROUBLE, Light.WAITING, Light.OK, Light.OFF)
+
+
+class StatusStrip(QWidget):
+    """Database, collector, every link that finds room (those in trouble first), and the clock. Signal links_wanted()."""
+
+    links_wanted = Signal()
+
+    def __init__(self, room: Room, parent: QWidget | None = None) -> None:
+        """Show the room's status; `refresh` each second keeps the ages true."""
+        super().__init__(parent)
+        self._room = room
+        self._palette: Palette | None = None
+        self.database = StatusLight(self)
+        self.collector = StatusLight(self)
+        self.more = StatusLight(self)
+        self.clock = StatusLight(self)
+        self.links: dict[int, StatusLight] = {}
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(2, 0, 4, 0)
+        self._row.setSpacing(2)
+        for light in (self.database, self.collector, self.more):
+            self._row.addWidget(light)
+        self._row.addStretch(1)
+        self._row.addWidget(self.clock)
+        self.more.clicked.connect(self.links_wanted)
+        room.status_changed.connect(self.refresh)
+        room.configuration_changed.connect(self._rebuild)
+        self._rebuild()
+
+    def apply_palette(self, palette: Palette) -> None:
+        """Use the theme's colours."""
+        self._palette = palette
+        for light in (self.database, self.collector, self.more, self.clock, *self.links.values()):
+            light.apply_palette(palette)
+
+    def refresh(self) -> None:
+        """Show everything as it is now."""
+        now = self._room.now()
+        self._show_database(now)
+        self._show_collector(now)
+        for connection_id, light in self.links.items():
+            self._show_link(light, self._room.connections[connection_id], now)
+        local_now = now.astimezone()
+        self.clock.show_state(None, f"{local_now:%H:%M:%S}", f"{local_now:%d %b %Y}", f"{local_now:%A, %d %B %Y, %Z}")
+        self._arrange()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._arrange()
+
+    def _rebuild(self) -> None:
+        for light in self.links.values():
+            self._row.removeWidget(light)
+            light.deleteLater()
+        self.links = {}
+        for connection_id in self._room.connections:
+            light = StatusLight(self, width_px=_LINK_PX)
+            light.clicked.connect(self.links_wanted)
+            if self._palette is not None:
+                light.apply_palette(self._palette)
+            self.links[connection_id] = light
+            self._row.insertWidget(self._row.indexOf(self.more), light)
+        self.refresh()
+
+    def _show_database(self, now: datetime) -> None:
+        room = self._room
+        if room.is_connected:
+            self.database.show_state(Light.OK, "Database", "connected")
+            return
+        words, since = (room.trouble.words, room.trouble.since) if room.trouble else ("", now)
+        away = f"away {age(now, since)}" if room.is_configured else "connecting"
+        light = Light.TROUBLE if room.is_configured else Light.WAITING
+        self.database.show_state(light, "Database", away, f"{words}\nsince {local(since)}")
+
+    def _show_collector(self, now: datetime) -> None:
+        room, status = self._room, self._room.collector
+        if not room.is_connected or status is None:
+            self.collector.show_state(Light.WAITING, "Collector", "unknown", room.trouble.words if room.trouble else "")
+            return
+        lost = status.dropped + sum(link.dropped for link in room.links.values())
+        rate = sum(link.values_per_s for link in room.links.values())
+        words = [
+            f"On {status.host}, process {status.process_id}, since {local(status.started_time)}",
+            f"{status.received:,} values received, {status.stored:,} stored, {status.waiting:,} waiting, {lost:,} lost",
+            status.message,
+        ]
+        if room.trouble is not None:
+            light, detail = Light.TROUBLE, f"silent {age_text(room.beat_age_s() or 0.0)}"
+        else:
+            light = Light.TROUBLE if status.message else Light.OK
+            detail = f"{rate:,.0f} values/s · {lost:,} lost"
+        if room.trouble is None and status.waiting > 10 * max(rate, 100.0):
+            light, detail = Light.TROUBLE, f"{status.waiting:,} waiting · {lost:,} lost"
+        self.collector.show_state(light, "Collector", detail, "\n".join(word for word in words if word))
+
+    def _show_link(self, light: StatusLight, connection: Connection, now: datetime) -> None:
+        room = self._room
+        place = municipality_name(room, connection.municipality_id)
+        title = f"{connection_name(connection)} {place}"
+        status = room.links.get(connection.id)
+        if status is None or room.trouble is not None:
+            why = room.trouble.words if room.trouble else "The collector has not reported on it yet."
+            light.show_state(Light.WAITING, title, "unknown", f"{title}\n{why}")
+            return
+        light.show_state(
+            LINK_LIGHTS[status.state], title, _link_detail(status, now), f"{title} ({driver_name(connection)})\n{_words(status)}"
+        )
+
+    def _arrange(self) -> None:
+        """Show as many links as there is room for, those in trouble first, and count the others."""
+        order = sorted(self.links.values(), key=lambda light: _URGENCY.index(light.light or Light.OFF))
+        fixed = sum(light.sizeHint().width() + 2 for light in (self.database, self.collector, self.clock)) + 8
+        fit = max(0, (self.width() - fixed) // (_LINK_PX + 2))
+        if fit < len(order):
+            fit = max(0, (self.width() - fixed - 100) // (_LINK_PX + 2))
+        for rank, light in enumerate(order):
+            light.setVisible(rank < fit)
+        hidden = order[fit:]
+        self.more.setVisible(bool(hidden))
+        if hidden:
+            worst = hidden[0].light
+            ill = sum(light.light is Light.TROUBLE for light in hidden)
+            self.more.show_state(worst, f"{len(hidden)} more", f"{ill} down" if ill else "", "All connections")
+
+
+def _link_detail(status: LinkStatus, now: datetime) -> str:
+    if status.state is LinkState.DISABLED:
+        return LINK_WORDS[status.state]
+    lost = f" · {status.dropped:,} lost" if status.dropped else ""
+    if status.state is LinkState.UP:
+        return f"{age(now, status.last_good_time)} · {status.values_per_s:,.0f}/s{lost}"
+    return f"{LINK_WORDS[status.state]} {age(now, status.since)}{lost}"
+
+
+def _words(status: LinkStatus) -> str:
+    lag = "–" if status.lag_ms is None else f"{status.lag_ms:,.0f} ms"
+    lines = [
+        f"{LINK_WORDS[status.state]} since {local(status.since)}",
+        status.reason,
+        f"last good message {local(status.last_good_time)}",
+        f"{status.values_per_s:,.1f} values/s, lag {lag}",
+        f"{status.received:,} received, {status.dropped:,} lost",
+    ]
+    return "\n".join(line for line in lines if line)

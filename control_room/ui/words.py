@@ -1,0 +1,56 @@
+"""Words that several views share."""
+
+from datetime import datetime
+
+from control_room.core.alarms import AlarmState
+from control_room.core.status import LinkState
+from control_room.core.tags import Connection
+from control_room.ui.room import Room
+from widgets.quality import age_text
+from widgets.status_lights import Light
+
+_DRIVERS = {"opc_ua": "OPC UA", "mqtt": "MQTT"}
+LINK_WORDS = {
+    LinkState.UP: "connected",
+    LinkState.CONNECTING: "connecting",
+    LinkState.DOWN: "down",
+    LinkState.DISABLED: "switched off",
+}
+LINK_LIGHTS = {
+    LinkState.UP: Light.OK,
+    LinkState.CONNECTING: Light.WAITING,
+    LinkState.DOWN: Light.TROUBLE,
+    LinkState.DISABLED: Light.OFF,
+}
+STATE_WORDS = {
+    AlarmState.NORMAL: "normal",
+    AlarmState.UNACKNOWLEDGED: "unacknowledged",
+    AlarmState.ACKNOWLEDGED: "acknowledged",
+    AlarmState.RETURNED: "returned",
+}
+
+
+def connection_name(connection: Connection) -> str:
+    """Return the connection's name; one that is only called after its driver gets the protocol's own spelling."""
+    return _DRIVERS.get(connection.name, connection.name)
+
+
+def driver_name(connection: Connection) -> str:
+    """Return the protocol as people write it."""
+    return _DRIVERS.get(connection.driver, connection.driver)
+
+
+def municipality_name(room: Room, municipality_id: int) -> str:
+    """Return the municipality's name, empty when it may not be known."""
+    one = room.municipalities.get(municipality_id)
+    return one.name if one else ""
+
+
+def age(now: datetime, time: datetime | None) -> str:
+    """Return how long ago `time` was, a dash for never."""
+    return "–" if time is None else age_text((now - time).total_seconds())
+
+
+def local(time: datetime | None) -> str:
+    """Return the moment in local time, a dash for never."""
+    return "–" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M:%S}"

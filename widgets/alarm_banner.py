@@ -1,0 +1,125 @@
+"""The alarm banner: how many alarms of each priority, and the newest that nobody has acknowledged."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from control_room.core.alarms import AlarmState, Priority
+from widgets.alarm_symbol import paint_alarm_symbol
+from widgets.alarm_table import AlarmRow, time_text
+from widgets.palette import LIGHT, Palette
+
+HEIGHT = 40
+SYMBOL = 22
+_COUNT_WIDTH = 62
+_ENTRY_WIDTH = 330
+
+
+class AlarmBanner(QWidget):
+    """One line on every layout; a click on an entry leads to the board."""
+
+    alarm_clicked = Signal(int)
+    board_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        """Start without alarms."""
+        super().__init__(parent)
+        self._counts: Counter[Priority] = Counter()
+        self._flashing: set[Priority] = set()
+        self._newest: list[AlarmRow] = []
+        self._waiting = 0
+        self._palette = LIGHT
+        self._is_lit = True
+        self.setFixedHeight(HEIGHT)
+        self.setMouseTracking(True)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAccessibleName("Alarm banner")
+
+    def sizeHint(self) -> QSize:
+        return QSize(900, HEIGHT)
+
+    def show_rows(self, rows: Sequence[AlarmRow]) -> None:
+        """Show the state of these alarms."""
+        self._counts = Counter(row.rule.priority for row in rows)
+        waiting = [row for row in rows if row.alarm.state is AlarmState.UNACKNOWLEDGED]
+        self._flashing = {row.rule.priority for row in waiting}
+        self._waiting = len(waiting)
+        self._newest = sorted(waiting, key=lambda row: row.alarm.raised_time.timestamp() if row.alarm.raised_time else 0.0)
+        self._newest = self._newest[::-1][:6]
+        words = "\n".join(f"{time_text(row.alarm.raised_time)}  {row.municipality}: {row.message}" for row in self._newest)
+        self.setToolTip(words or "No alarm waits for an acknowledgement.")
+        self.update()
+
+    def entries(self) -> list[int]:
+        """Return the rule ids of the entries, the newest first."""
+        return [row.rule.id for row in self._newest]
+
+    def set_blink(self, is_lit: bool) -> None:
+        """Flash the symbols of what is not acknowledged."""
+        self._is_lit = is_lit
+        if self._flashing:
+            self.update()
+
+    def apply_palette(self, palette: Palette) -> None:
+        """Use the theme's colours."""
+        self._palette = palette
+        self.update()
+
+    def _entries_left(self) -> int:
+        return 12 + _COUNT_WIDTH * len(Priority) + 130
+
+    def _places(self) -> list[tuple[QRectF, AlarmRow]]:
+        left = self._entries_left()
+        room = max(1, (self.width() - left - 8) // _ENTRY_WIDTH)
+        width = (self.width() - left - 8) / room
+        return [(QRectF(left + number * width, 0, width, HEIGHT), row) for number, row in enumerate(self._newest[:room])]
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(self._palette.raised))
+        painter.setPen(QColor(self._palette.border))
+        painter.drawLine(0, HEIGHT - 1, self.width(), HEIGHT - 1)
+        for number, priority in enumerate(Priority):
+            self._paint_count(painter, 12 + number * _COUNT_WIDTH, priority)
+        painter.setPen(QColor(self._palette.label))
+        words = f"{self._waiting} to acknowledge" if self._waiting else "all acknowledged"
+        box = QRectF(12 + _COUNT_WIDTH * len(Priority), 0, 126, HEIGHT)
+        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
+        for place, row in self._places():
+            self._paint_entry(painter, place, row)
+        painter.end()
+
+    def _paint_count(self, painter: QPainter, left: float, priority: Priority) -> None:
+        count = self._counts[priority]
+        top = (HEIGHT - SYMBOL) / 2
+        if count:
+            is_filled = self._is_lit or priority not in self._flashing
+            paint_alarm_symbol(painter, QRectF(left, top, SYMBOL, SYMBOL), priority, self._palette, is_filled=is_filled)
+        painter.setPen(QColor(self._palette.text if count else self._palette.faint))
+        text = str(count) if count else f"P{int(priority)}: 0"
+        box = QRectF(left + (SYMBOL + 4 if count else 0), 0, _COUNT_WIDTH, HEIGHT)
+        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+    def _paint_entry(self, painter: QPainter, place: QRectF, row: AlarmRow) -> None:
+        painter.setPen(QColor(self._palette.border))
+        painter.drawLine(place.topLeft() + QRectF(0, 8, 0, 0).topLeft(), place.bottomLeft() - QRectF(0, 8, 0, 0).topLeft())
+        symbol = QRectF(place.left() + 8, (HEIGHT - SYMBOL) / 2, SYMBOL, SYMBOL)
+        paint_alarm_symbol(painter, symbol, row.rule.priority, self._palette, is_filled=self._is_lit)
+        text = place.adjusted(SYMBOL + 14, 3, -6, -3)
+        metrics = painter.fontMetrics()
+        lines = (f"{time_text(row.alarm.raised_time)}  {row.municipality}", row.message)
+        for number, (line, colour) in enumerate(zip(lines, (self._palette.label, self._palette.text), strict=True)):
+            painter.setPen(QColor(colour))
+            box = QRectF(text.left(), text.top() + number * text.height() / 2, text.width(), text.height() / 2)
+            shown = metrics.elidedText(line, Qt.TextElideMode.ElideRight, int(box.width()))
+            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        for place, row in self._places():
+            if place.contains(event.position()):
+                self.alarm_clicked.emit(row.rule.id)
+                return
+        self.board_wanted.emit()

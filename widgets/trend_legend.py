@@ -1,0 +1,94 @@
+"""The legend of a trend: colour, name, present value, value at the cursor, unit and quality of every pen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+
+from control_room.core.tags import Tag
+
+_HEADINGS = ("", "Tag", "Now", "At cursor", "Unit", "Quality", "")
+_WIDTHS = (24, 0, 104, 104, 60, 170, 28)
+_COLOUR, _NAME, _NOW, _CURSOR, _UNIT, _QUALITY, _REMOVE = range(len(_HEADINGS))
+ROW_HEIGHT = 24
+ROWS_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class LegendRow:
+    """One pen as the legend shows it."""
+
+    tag: Tag
+    colour: str
+    is_focused: bool
+
+
+class TrendLegend(QTableWidget):
+    """One row a pen; a click brings the pen to the front, the cross takes it away."""
+
+    focus_wanted = Signal(int)
+    removal_wanted = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        """Start empty and hidden."""
+        super().__init__(0, len(_HEADINGS), parent)
+        self._tag_ids: list[int] = []
+        self.setHorizontalHeaderLabels(list(_HEADINGS))
+        self.setShowGrid(False)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        for column, width in enumerate(_WIDTHS):
+            self.setColumnWidth(column, width)
+        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        self.cellClicked.connect(self._on_click)
+        self.hide()
+
+    def show_rows(self, rows: Sequence[LegendRow]) -> None:
+        """Show these pens, values empty."""
+        self._tag_ids = [row.tag.id for row in rows]
+        self.setRowCount(len(rows))
+        for number, row in enumerate(rows):
+            self._fill(number, row)
+        self.setVisible(bool(rows))
+        lines = min(len(rows), ROWS_SHOWN)
+        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + ROW_HEIGHT * lines + 4)
+
+    def _fill(self, number: int, row: LegendRow) -> None:
+        texts = {_COLOUR: "▬", _NAME: row.tag.name, _UNIT: row.tag.unit, _REMOVE: "✕"}
+        items = [QTableWidgetItem(texts.get(column, "")) for column in range(len(_HEADINGS))]
+        items[_COLOUR].setForeground(QColor(row.colour))
+        items[_NAME].setToolTip(f"{row.tag.key}\n{row.tag.site} › {row.tag.asset}\nClick: bring to the front")
+        items[_REMOVE].setToolTip("Take this pen away")
+        font = items[_NAME].font()
+        font.setBold(row.is_focused)
+        items[_NAME].setFont(font)
+        for column in (_NOW, _CURSOR):
+            items[column].setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        for column, item in enumerate(items):
+            self.setItem(number, column, item)
+
+    def show_now(self, tag_id: int, value: str, quality: str) -> None:
+        """Show a pen's present value and its quality in words."""
+        self._set(tag_id, _NOW, value)
+        self._set(tag_id, _QUALITY, quality)
+
+    def show_at_cursor(self, tag_id: int, value: str) -> None:
+        """Show a pen's value at the cursor."""
+        self._set(tag_id, _CURSOR, value)
+
+    def _set(self, tag_id: int, column: int, text: str) -> None:
+        item = self.item(self._tag_ids.index(tag_id), column)
+        if item is not None and item.text() != text:
+            item.setText(text)
+            item.setToolTip(text)
+
+    def _on_click(self, row: int, column: int) -> None:
+        signal = self.removal_wanted if column == _REMOVE else self.focus_wanted
+        signal.emit(self._tag_ids[row])

@@ -1,0 +1,508 @@
+"""The trend plot: live and past in one picture, bad values never drawn as measured.
+
+All pens share one view whose height is 0 to 1; every unit has an axis of its own, and digital pens have lanes below. What
+is drawn was reduced to the pixels before; pens are one pixel wide, because wider ones cost three times as much.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from time import time
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from control_room.core.alarms import AlarmKind
+from control_room.core.samples import Grade, Sample, quality_text
+from control_room.core.tags import Tag
+from control_room.core.trends import Floats, TrendPiece, as_steps, held_at, is_trusted
+from widgets.palette import LIGHT, Palette
+from widgets.quality import MARKS, age_text
+from widgets.trend_legend import LegendRow, TrendLegend
+from widgets.trend_pens import Pen
+
+TAG_MIME = "application/x-control-room-tag"
+SPANS_S = {"5 min": 300.0, "30 min": 1_800.0, "2 h": 7_200.0, "8 h": 28_800.0, "24 h": 86_400.0, "7 d": 604_800.0}
+DRAW_MS = 200
+HISTORY_DELAY_MS = 150
+UNIT_AXES = 3
+LANE = 0.09
+# a new range is chosen when the data need more, or less than this share of the present one
+_SHRINK = 0.55
+
+
+class _UnitAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph comes without types
+    """The axis of one unit; silent in the lanes below its zero."""
+
+    def __init__(self) -> None:
+        super().__init__("left")
+        self.bottom = 0.0
+        self.setWidth(62)
+        self.enableAutoSIPrefix(False)
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        """Leave out the values of the lanes."""
+        texts: list[str] = super().tickStrings(values, scale, spacing)
+        return ["" if value < self.bottom else text for value, text in zip(values, texts, strict=True)]
+
+
+class TrendPlot(QWidget):
+    """Pens over time. `clock` returns the present in seconds since 1970."""
+
+    history_wanted = Signal(int, float, float, int)
+    tag_dropped = Signal(int)
+    live_changed = Signal(bool)
+    pens_changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None, clock: Callable[[], float] = time) -> None:
+        """Start live, with the last 30 minutes and no pens."""
+        super().__init__(parent)
+        self._clock = clock
+        self._pens: dict[int, Pen] = {}
+        self._lines: dict[int, tuple[pg.PlotDataItem, pg.PlotDataItem]] = {}
+        self._limits: dict[int, list[tuple[AlarmKind, float]]] = {}
+        self._ranges: dict[str, tuple[float, float]] = {}
+        self._focus: int | None = None
+        self._palette = LIGHT
+        self._span_s = SPANS_S["30 min"]
+        self._is_live = True
+        self._is_moving_itself = False
+        self._cursor_s: float | None = None
+        self._needs_drawing = True
+        self.setAcceptDrops(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._build()
+        self._drawing = QTimer(self)
+        self._drawing.setInterval(DRAW_MS)
+        self._drawing.timeout.connect(self._draw_if_seen)
+        self._drawing.start()
+        self._asking = QTimer(self)
+        self._asking.setSingleShot(True)
+        self._asking.setInterval(HISTORY_DELAY_MS)
+        self._asking.timeout.connect(self._ask_history)
+        self.apply_palette(LIGHT)
+        self.flush()
+
+    # --- what it is made of
+
+    def _build(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.setSpacing(4)
+        column.addLayout(self._build_buttons())
+        self._build_plot()
+        column.addWidget(self._view, 1)
+        self._build_legend()
+        column.addWidget(self._legend)
+
+    def _build_buttons(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        self._span_buttons = QButtonGroup(self)
+        for text, span_s in SPANS_S.items():
+            button = QPushButton(text, self)
+            button.setCheckable(True)
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            button.clicked.connect(lambda _, chosen_s=span_s: self.set_span_s(chosen_s))
+            self._span_buttons.addButton(button)
+            row.addWidget(button)
+            button.setChecked(span_s == self._span_s)
+        row.addStretch(1)
+        self._cursor_label = QLabel(self)
+        row.addWidget(self._cursor_label)
+        self._live_button = QPushButton("Live", self)
+        self._live_button.setCheckable(True)
+        self._live_button.setChecked(True)
+        self._live_button.setToolTip("Follow the clock (L)")
+        self._live_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._live_button.clicked.connect(self._toggle_live)
+        row.addWidget(self._live_button)
+        return row
+
+    def _build_plot(self) -> None:
+        self._time_axis = pg.DateAxisItem(orientation="bottom")
+        self._view = pg.PlotWidget(self, axisItems={"bottom": self._time_axis})
+        self._plot: pg.PlotItem = self._view.getPlotItem()
+        # the plot's own left axis would show the shared height; its place is the first unit's
+        self._plot.hideAxis("left")
+        self._plot.layout.removeItem(self._plot.getAxis("left"))
+        self._plot.hideButtons()
+        self._plot.setMenuEnabled(False)
+        self._box = self._plot.getViewBox()
+        self._box.setMouseEnabled(x=True, y=False)
+        self._box.disableAutoRange()
+        self._box.setYRange(0, 1, padding=0)
+        self._box.sigXRangeChanged.connect(self._on_range)
+        self._axes = [_UnitAxis() for _ in range(UNIT_AXES)]
+        for number, axis in enumerate(self._axes):
+            # columns of pyqtgraph's own layout: the view is in column 1, so further axes go to its right
+            self._plot.layout.addItem(axis, 2, 0 if number == 0 else 2 + number)
+            if number:
+                axis.orientation = "right"
+            axis.hide()
+        self._cursor = pg.InfiniteLine(angle=90, movable=False)
+        self._plot.addItem(self._cursor, ignoreBounds=True)
+        self._limit_lines = [pg.InfiniteLine(angle=0, movable=False) for _ in AlarmKind]
+        for line in self._limit_lines:
+            self._plot.addItem(line, ignoreBounds=True)
+            line.hide()
+        self._hint = QLabel("Drag tags here, or choose them in the navigation, on the map or on the alarm board.", self._view)
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._view.scene().sigMouseMoved.connect(self._on_mouse)
+        self._view.installEventFilter(self)
+        self._view.setAcceptDrops(False)
+
+    def _build_legend(self) -> None:
+        self._legend = TrendLegend(self)
+        self._legend.focus_wanted.connect(lambda tag_id: self._set_focus(None if self._focus == tag_id else tag_id))
+        self._legend.removal_wanted.connect(self.remove_pen)
+
+    # --- what others tell it
+
+    def add_pen(self, tag: Tag) -> None:
+        """Add a tag's line, in the first free colour; its past is asked for."""
+        if tag.id in self._pens:
+            self._set_focus(tag.id)
+            return
+        taken = {pen.colour_number for pen in self._pens.values()}
+        number = next(n for n in range(len(self._pens) + 1) if n not in taken)
+        self._pens[tag.id] = Pen(tag, number, self._clock())
+        untrusted = pg.PlotDataItem(connect="finite")
+        trusted = pg.PlotDataItem(connect="finite")
+        for item in (untrusted, trusted):
+            self._plot.addItem(item)
+        self._lines[tag.id] = (trusted, untrusted)
+        self._show_legend()
+        self._ask_soon()
+        self.pens_changed.emit()
+
+    def remove_pen(self, tag_id: int) -> None:
+        """Take a line away."""
+        if self._pens.pop(tag_id, None) is None:
+            return
+        for item in self._lines.pop(tag_id):
+            self._plot.removeItem(item)
+        self._focus = None if self._focus == tag_id else self._focus
+        self._show_legend()
+        self.pens_changed.emit()
+
+    def pens(self) -> list[int]:
+        """Return the tag ids in the order of their adding."""
+        return list(self._pens)
+
+    def show_sample(self, sample: Sample) -> None:
+        """Take a live sample; it is drawn with the next picture."""
+        pen = self._pens.get(sample.tag_id)
+        if pen is not None:
+            pen.take(sample)
+            self._needs_drawing = True
+
+    def show_history(self, piece: TrendPiece) -> None:
+        """Take a stretch of the past."""
+        pen = self._pens.get(piece.tag_id)
+        if pen is not None:
+            pen.history, pen.state = piece, ""
+            self._needs_drawing = True
+
+    def show_loading(self, tag_id: int) -> None:
+        """Say that the past is on its way."""
+        self._say(tag_id, "loading …")
+
+    def show_failure(self, tag_id: int, words: str) -> None:
+        """Say why the past could not be read."""
+        self._say(tag_id, words)
+
+    def _say(self, tag_id: int, words: str) -> None:
+        if tag_id in self._pens:
+            self._pens[tag_id].state = words
+            self._needs_drawing = True
+
+    def set_limits(self, tag_id: int, limits: list[tuple[AlarmKind, float]]) -> None:
+        """Keep the alarm limits of a tag; those of the pen in focus are drawn."""
+        self._limits[tag_id] = limits
+
+    def set_span_s(self, span_s: float) -> None:
+        """Show so many seconds, ending where the picture ends now."""
+        self._span_s = span_s
+        if not self._is_live:
+            end_s = self._box.viewRange()[0][1]
+            self._box.setXRange(end_s - span_s, end_s, padding=0)
+        self.flush()
+        self._ask_soon()
+
+    def go_live(self) -> None:
+        """Follow the clock again."""
+        self._set_live(True)
+        self.flush()
+        self._ask_soon()
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether the right edge is now."""
+        return self._is_live
+
+    def apply_palette(self, palette: Palette) -> None:
+        """Use the theme's colours."""
+        self._palette = palette
+        self._view.setBackground(QColor(palette.panel))
+        for axis in (self._time_axis, *self._axes):
+            axis.setPen(QColor(palette.border))
+            axis.setTextPen(QColor(palette.label))
+        self._plot.showGrid(x=True, y=False, alpha=0.25)
+        self._cursor.setPen(pg.mkPen(QColor(palette.text), width=1))
+        self._hint.setStyleSheet(f"color: {palette.label}; font-size: 15px;")
+        for line in self._limit_lines:
+            line.setPen(pg.mkPen(QColor(palette.label), width=1, style=Qt.PenStyle.DashLine))
+        self._show_legend()
+        self._needs_drawing = True
+
+    # --- what the person does
+
+    def _toggle_live(self) -> None:
+        if self._live_button.isChecked():
+            self.go_live()
+        else:
+            self._set_live(False)
+
+    def _set_live(self, is_live: bool) -> None:
+        if is_live != self._is_live:
+            self._is_live = is_live
+            self.live_changed.emit(is_live)
+        self._live_button.setChecked(is_live)
+        self._needs_drawing = True
+
+    def _on_range(self) -> None:
+        if self._is_moving_itself:
+            return
+        start_s, end_s = self._box.viewRange()[0]
+        self._span_s = end_s - start_s
+        checked = self._span_buttons.checkedButton()
+        if checked is not None and abs(SPANS_S[checked.text()] - self._span_s) > 1:
+            self._span_buttons.setExclusive(False)
+            checked.setChecked(False)
+            self._span_buttons.setExclusive(True)
+        self._set_live(False)
+        self._ask_soon()
+
+    def _on_mouse(self, position: QPointF) -> None:
+        inside = self._plot.sceneBoundingRect().contains(position)
+        self._cursor_s = float(self._box.mapSceneToView(position).x()) if inside else None
+        self._show_cursor()
+
+    def eventFilter(self, watched: object, event: QEvent) -> bool:
+        """Forget the cursor when the mouse leaves the plot."""
+        if event.type() == QEvent.Type.Leave:
+            self._cursor_s = None
+            self._show_cursor()
+        return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        start_s, end_s = self._box.viewRange()[0]
+        step_s, middle_s = (end_s - start_s) / 4, (start_s + end_s) / 2
+        moves = {
+            Qt.Key.Key_Left: (start_s - step_s, end_s - step_s),
+            Qt.Key.Key_Right: (start_s + step_s, end_s + step_s),
+            Qt.Key.Key_Plus: (middle_s - step_s, middle_s + step_s),
+            Qt.Key.Key_Minus: (middle_s - 4 * step_s, middle_s + 4 * step_s),
+        }
+        key = Qt.Key(event.key())
+        if key in moves:
+            self._box.setXRange(*moves[key], padding=0)
+        elif key in (Qt.Key.Key_L, Qt.Key.Key_End):
+            self.go_live()
+        else:
+            super().keyPressEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasFormat(TAG_MIME):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        for word in bytes(event.mimeData().data(TAG_MIME).data()).decode().split(","):
+            self.tag_dropped.emit(int(word))
+        event.acceptProposedAction()
+
+    def _set_focus(self, tag_id: int | None) -> None:
+        self._focus = tag_id
+        self._show_legend()
+        self.flush()
+
+    # --- history
+
+    def _ask_soon(self) -> None:
+        self._asking.start()
+
+    def _ask_history(self) -> None:
+        start_s, end_s = self._window()
+        for tag_id in self._pens:
+            self.history_wanted.emit(tag_id, start_s, end_s, self._columns())
+
+    def _columns(self) -> int:
+        return max(200, int(self._box.width()))
+
+    def _window(self) -> tuple[float, float]:
+        if self._is_live:
+            now_s = self._clock()
+            return now_s - self._span_s, now_s
+        start_s, end_s = self._box.viewRange()[0]
+        return float(start_s), float(end_s)
+
+    # --- drawing
+
+    def _draw_if_seen(self) -> None:
+        if self.isVisible() and (self._needs_drawing or self._is_live):
+            self.flush()
+
+    def flush(self) -> None:
+        """Draw now what is known."""
+        self._needs_drawing = False
+        start_s, end_s = self._window()
+        self._is_moving_itself = True
+        self._box.setXRange(start_s, end_s, padding=0)
+        self._is_moving_itself = False
+        self._hint.setVisible(not self._pens)
+        known_until_s = min(end_s, self._clock())
+        pieces = {tag_id: pen.pieces(start_s, known_until_s, self._columns()) for tag_id, pen in self._pens.items()}
+        self._choose_ranges(pieces, start_s)
+        lanes = [tag_id for tag_id, pen in self._pens.items() if pen.is_digital]
+        self._box.setYRange(-LANE * len(lanes) - 0.02 * bool(lanes), 1, padding=0)
+        for tag_id, pen in self._pens.items():
+            self._draw_pen(pen, pieces[tag_id], lanes)
+        self._show_axes(len(lanes))
+        self._show_limits()
+        self._fill_legend()
+
+    def _choose_ranges(self, pieces: dict[int, list[tuple[TrendPiece, float]]], start_s: float) -> None:
+        needed: dict[str, list[float]] = {}
+        for tag_id, pen in self._pens.items():
+            for piece, _ in pieces[tag_id] if not pen.is_digital else ():
+                seen = is_trusted(piece.grade) & (piece.time_s >= start_s)
+                # the value that held when the picture begins is seen, too
+                first = held_at(piece, start_s)
+                if first is not None:
+                    seen[first] |= bool(is_trusted(piece.grade)[first])
+                values = np.r_[piece.low[seen], piece.high[seen]]
+                values = values[~np.isnan(values)]
+                if values.size:
+                    needed.setdefault(pen.tag.unit, []).extend((float(values.min()), float(values.max())))
+        for unit, values_needed in needed.items():
+            self._ranges[unit] = _calm_range(self._ranges.get(unit), min(values_needed), max(values_needed))
+
+    def _draw_pen(self, pen: Pen, pieces: list[tuple[TrendPiece, float]], lanes: list[int]) -> None:
+        trusted, untrusted = self._lines[pen.tag.id]
+        steps = [as_steps(piece, until_s) for piece, until_s in pieces]
+        gap = np.array([np.nan])
+        x = np.concatenate([part for one in steps for part in (one.time_s, gap)] or [gap])
+        heights = [np.concatenate([part for one in steps for part in (getattr(one, kind), gap)] or [gap]) for kind in ("trusted", "untrusted")]
+        y, y_lost = (self._place(pen, height, lanes) for height in heights)
+        is_faded = self._focus is not None and self._focus != pen.tag.id
+        colour = QColor(self._colour(pen))
+        colour.setAlpha(70 if is_faded else 255)
+        lost_colour = QColor(self._palette.untrusted)
+        lost_colour.setAlpha(70 if is_faded else 255)
+        trusted.setData(x, y, pen=pg.mkPen(colour, width=1))
+        untrusted.setData(x, y_lost, pen=pg.mkPen(lost_colour, width=1, style=Qt.PenStyle.DotLine))
+
+    def _place(self, pen: Pen, height: Floats, lanes: list[int]) -> Floats:
+        if pen.is_digital:
+            top = max(1.0, float(len(pen.tag.states) - 1))
+            bottom = -LANE * (lanes.index(pen.tag.id) + 1)
+            return bottom + height / top * LANE * 0.7
+        low, high = self._ranges.get(pen.tag.unit, (0.0, 1.0))
+        return (height - low) / (high - low)
+
+    def _colour(self, pen: Pen) -> str:
+        return self._palette.pens[pen.colour_number % len(self._palette.pens)]
+
+    def _units(self) -> list[str]:
+        units = dict.fromkeys(pen.tag.unit for pen in self._pens.values() if not pen.is_digital)
+        return list(units)
+
+    def _show_axes(self, lanes: int) -> None:
+        units = self._units()
+        bottom = -LANE * lanes - 0.02 * bool(lanes)
+        for number, axis in enumerate(self._axes):
+            if number >= len(units) or units[number] not in self._ranges:
+                axis.hide()
+                continue
+            low, high = self._ranges[units[number]]
+            axis.bottom = low
+            axis.setRange(low + bottom * (high - low), high)
+            axis.setLabel(units[number] or "—")
+            axis.show()
+
+    def _show_limits(self) -> None:
+        pen = self._pens.get(self._focus) if self._focus is not None else None
+        limits = self._limits.get(pen.tag.id, []) if pen is not None and not pen.is_digital else []
+        for number, line in enumerate(self._limit_lines):
+            line.setVisible(number < len(limits))
+            if number < len(limits) and pen is not None:
+                line.setValue(float(self._place(pen, np.array([limits[number][1]]), [])[0]))
+
+    # --- legend and cursor
+
+    def _show_legend(self) -> None:
+        pens = self._pens.values()
+        self._legend.show_rows([LegendRow(pen.tag, self._colour(pen), pen.tag.id == self._focus) for pen in pens])
+        self._needs_drawing = True
+
+    def _fill_legend(self) -> None:
+        for pen in self._pens.values():
+            sample, words = pen.newest, pen.state
+            if sample is None:
+                self._legend.show_now(pen.tag.id, "…", words)
+                continue
+            if not words and sample.grade is not Grade.GOOD:
+                age = age_text(self._clock() - sample.source_time.timestamp())
+                words = f"{quality_text(sample.quality)}, {age}"
+            self._legend.show_now(pen.tag.id, f"{MARKS[sample.grade]} {pen.tag.text(sample.value)}".strip(), words)
+        self._show_cursor()
+
+    def _show_cursor(self) -> None:
+        self._cursor.setVisible(self._cursor_s is not None)
+        if self._cursor_s is None:
+            self._cursor_label.setText("")
+        else:
+            self._cursor.setValue(self._cursor_s)
+            self._cursor_label.setText(f"{datetime.fromtimestamp(self._cursor_s).astimezone():%Y-%m-%d %H:%M:%S}  ")
+        for pen in self._pens.values():
+            self._legend.show_at_cursor(pen.tag.id, self._at_cursor(pen))
+
+    def _at_cursor(self, pen: Pen) -> str:
+        if self._cursor_s is None or self._cursor_s > self._clock():
+            return ""
+        for piece, until_s in pen.pieces(*self._window(), self._columns()):
+            row = held_at(piece, self._cursor_s)
+            if row is None or self._cursor_s > until_s:
+                continue
+            mark = MARKS[Grade(int(piece.grade[row]))]
+            low, high = float(piece.low[row]), float(piece.high[row])
+            value = pen.tag.text(None if np.isnan(high) else high)
+            spread = f"{pen.tag.text(low)} … {value}" if low < high else value
+            return f"{mark} {spread}".strip()
+        return "no data"
+
+    def resizeEvent(self, event: object) -> None:
+        self._hint.setGeometry(self._view.rect())
+        self._ask_soon()
+
+
+def _calm_range(present: tuple[float, float] | None, low: float, high: float) -> tuple[float, float]:
+    """Return a range for the values with a margin; the present one stays while it still fits."""
+    if present is not None:
+        is_inside = present[0] <= low and high <= present[1]
+        is_used = high - low >= _SHRINK * (present[1] - present[0]) * 0.5
+        if is_inside and is_used:
+            return present
+    margin = max((high - low) * 0.12, abs(high) * 0.002, 1e-6)
+    return low - margin, high + margin
