@@ -335,11 +335,14 @@ class Readings:
         """Publish what the messages say; a payload that is not understood makes its tags bad."""
         samples: list[Sample] = []
         for message in messages:
+            found: list[Sample] = []
             if message.topic in self._by_topic:
-                samples += self._read(message)
+                found = self._read(message)
             elif message.topic in self._by_status:
-                samples += self._availability(message)
-        self._newest.update((sample.tag_id, sample) for sample in samples)
+                found = self._availability(message)
+            # before the next message: a device may measure and go offline within one burst
+            self._newest.update((sample.tag_id, sample) for sample in found)
+            samples += found
         if samples:
             self._sink.publish(samples)
 

@@ -272,9 +272,11 @@ class _Feed:
         message = result.NotificationMessage
         if not message.NotificationData:
             return
-        # numbers count up by one and roll over to 1; a jump means that a message was lost (5.13.1.1)
-        self._has_gap |= message.SequenceNumber != self._next_sequence
-        self._next_sequence = message.SequenceNumber % 0xFFFFFFFF + 1
+        if message.SequenceNumber:
+            # numbers count up by one and roll over to 1; a jump means that a message was lost (5.13.1.1). asyncua's own
+            # messages about a lost connection have the number 0
+            self._has_gap |= message.SequenceNumber != self._next_sequence
+            self._next_sequence = message.SequenceNumber % 0xFFFFFFFF + 1
         now = datetime.now(UTC)
         for notification in message.NotificationData:
             if isinstance(notification, ua.DataChangeNotification):

@@ -3,6 +3,7 @@
 Only the plant's own process imports this: WNTR takes seconds and hundreds of megabytes.
 """
 
+import logging
 import re
 import warnings
 from collections.abc import Iterable
@@ -11,11 +12,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from control_room.core.errors import BadNetworkFile
+from control_room.core.errors import BadNetworkFile, CannotStart
+from control_room.simulator.municipalities import Municipality, Tuning
 
 START_S = 6 * 3600  # the plant's day begins at six in the morning
-_FOREVER_S = 20 * 365 * 86_400
+DAY_S = 86_400
+_FOREVER_S = 20 * 365 * DAY_S
 _QUALITY_STEP_S = 300
+# first-order decay; 0.5 per day in bulk is a usual figure for treated surface water
+_BULK_DECAY_PER_S = -0.5 / DAY_S
+# WNTR counts concentrations in kg/m3
+_SOURCE_CHLORINE, _FIRST_CHLORINE = 0.0012, 0.0008
 _LEVEL = re.compile(r"IF TANK (\S+) LEVEL (BELOW|ABOVE) (\S+) THEN (?:PUMP|PIPE|VALVE) (\S+) STATUS IS (OPEN|CLOSED)")
 _TIME = re.compile(r"IF SYSTEM TIME IS (\d+):(\d+):(\d+) THEN (?:PUMP|PIPE|VALVE) (\S+) STATUS IS (OPEN|CLOSED)")
 
@@ -42,14 +49,21 @@ class TimeControl:
 
 @dataclass(slots=True)
 class Hydraulics:
-    """A network that runs: values are read by EPANET's codes, in L/s, metres of head, kW and mg/L."""
+    """A network that runs: values are read by EPANET's codes, in L/s, metres of head, kW and mg/L.
+
+    `wished` is what the local automatics want of a link (is it open), `held` what a hand or a protection says instead.
+    """
 
     model: Any
     engine: Any
     codes: Any
     level_controls: tuple[LevelControl, ...]
     time_controls: tuple[TimeControl, ...]
+    wished: dict[str, bool]
+    held: dict[str, bool] = field(default_factory=dict)
     time_s: int = 0
+    _is_open: dict[str, bool] = field(default_factory=dict)
+    _speeds: dict[str, float] = field(default_factory=dict)
     _nodes: dict[str, int] = field(default_factory=dict)
     _links: dict[str, int] = field(default_factory=dict)
 
@@ -66,6 +80,17 @@ class Hydraulics:
         else:
             self.engine.ENsetlinkvalue(self._index(kind, key), self.codes[code], value)
 
+    def set_speed(self, pump: str, share: float) -> None:
+        """Set a pump's relative speed; a pump that stands keeps it for its next start."""
+        self._speeds[pump] = share
+        # the toolkit starts a standing pump whose speed is set
+        if self._is_open.get(pump, self.wished.get(pump, False)):
+            self.write("link", pump, "SETTING", share)
+
+    def set_step(self, step_s: int) -> None:
+        """Set the length of the steps that follow."""
+        self.engine.ENsettimeparam(self.codes["HYDSTEP"], step_s)
+
     def _index(self, kind: str, key: str) -> int:
         known = self._nodes if kind == "node" else self._links
         if key not in known:
@@ -73,31 +98,40 @@ class Hydraulics:
             known[key] = int(find(key))
         return known[key]
 
-    def advance(self, target_s: float, hands_off: Iterable[str] = ()) -> None:
-        """Calculate until the plant's clock passes `target_s`; links in `hands_off` are not moved by local automatics."""
-        excepted = set(hands_off)
-        while self.time_s < target_s:
-            self.engine.ENrunH()
-            self.engine.ENrunQ()
-            self._automatics(excepted)
-            step_s = int(self.engine.ENnextH())
-            self.engine.ENnextQ()
-            if step_s <= 0:
-                return
-            self._time_automatics(self.time_s, self.time_s + step_s, excepted)
-            self.time_s += step_s
+    def advance(self, target_s: float) -> None:
+        """Calculate until the plant's clock passes `target_s`. Raises CannotStart when EPANET finds no solution."""
+        from wntr.epanet.exceptions import EpanetException
 
-    def _automatics(self, excepted: set[str]) -> None:
-        for rule in self.level_controls:
-            level_m = self.read("node", rule.tank, "PRESSURE")
-            if rule.link not in excepted and (level_m > rule.level_m) == rule.is_above:
-                self.write("link", rule.link, "STATUS", float(rule.is_open))
+        try:
+            while self.time_s < target_s:
+                self._step()
+        except EpanetException as fault:
+            raise CannotStart(f"EPANET cannot go on: {fault}.", advice="Start the plant again.") from fault
 
-    def _time_automatics(self, from_s: int, to_s: int, excepted: set[str]) -> None:
-        for rule in self.time_controls:
-            days = (to_s - rule.time_s) // 86_400 - (from_s - rule.time_s) // 86_400
-            if days and rule.link not in excepted:
-                self.write("link", rule.link, "STATUS", float(rule.is_open))
+    def _step(self) -> None:
+        self._switch()
+        self.engine.ENrunH()
+        self.engine.ENrunQ()
+        step_s = int(self.engine.ENnextH())
+        self.engine.ENnextQ()
+        # the toolkit keeps every warning of its life
+        self.engine.errcodelist.clear()
+        for level in self.level_controls:
+            if (self.read("node", level.tank, "PRESSURE") > level.level_m) == level.is_above:
+                self.wished[level.link] = level.is_open
+        for time in self.time_controls:
+            if (self.time_s + step_s - time.time_s) // DAY_S > (self.time_s - time.time_s) // DAY_S:
+                self.wished[time.link] = time.is_open
+        self.time_s += step_s
+
+    def _switch(self) -> None:
+        for link, is_open in {**self.wished, **self.held}.items():
+            if self._is_open.get(link) is not is_open:
+                self._is_open[link] = is_open
+                self.write("link", link, "STATUS", float(is_open))
+                # opening a pump makes it run at full speed
+                if is_open and link in self._speeds:
+                    self.write("link", link, "SETTING", self._speeds[link])
 
     def close(self) -> None:
         """Free EPANET's project."""
@@ -121,30 +155,65 @@ def network_file(name: str) -> Path:
     return path
 
 
-def open_network(name: str, folder: Path, step_s: int) -> Hydraulics:
-    """Return the network, calculated up to START_S; working files go to `folder`. Raises BadNetworkFile."""
+def open_network(name: str, about: Municipality, folder: Path, step_s: int) -> Hydraulics:
+    """Return the network at time 0; working files go to `folder`. Raises BadNetworkFile."""
     path = network_file(name)
+    logging.getLogger("wntr").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import wntr
-        import wntr.epanet.toolkit as toolkit
         from wntr.epanet.exceptions import EpanetException
-        from wntr.epanet.util import EN
 
+        _check(path, folder)
         try:
             model = wntr.network.WaterNetworkModel(str(path))
-            return _open(model, wntr, toolkit, EN, folder / path.stem, step_s)
+            return _open(model, about.tuning, folder / path.stem, step_s)
         # WNTR's reader raises whatever its parsing stumbles upon
         except (EpanetException, ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError) as fault:
             words = str(fault).strip() or type(fault).__name__
             raise BadNetworkFile(f"{path.name} is no usable network: {words}.", advice="Correct the file.") from fault
 
 
-def _open(model: Any, wntr: Any, toolkit: Any, codes: Any, stem: Path, step_s: int) -> Hydraulics:
+def _check(path: Path, folder: Path) -> None:
+    """Raise BadNetworkFile with EPANET's own words and the lines that it complains of."""
+    import wntr.epanet.toolkit as toolkit
+    from wntr.epanet.exceptions import EpanetException
+
+    report = folder / f"{path.stem}.check.rpt"
+    engine = toolkit.ENepanet(version=2.2)
+    try:
+        engine.ENopen(str(path), str(report), "")
+    except EpanetException as fault:
+        engine.ENclose()
+        words = complaints(report, path) or [str(fault)]
+        raise BadNetworkFile(f"{path.name} is no usable network: {'; '.join(words)}.", advice="Correct the file.") from fault
+    engine.ENclose()
+
+
+def complaints(report: Path, path: Path, limit: int = 3) -> list[str]:
+    """Return the first errors of an EPANET report, with the line's number in the network file where it quotes one."""
+    said = [line.strip() for line in report.read_text(encoding="utf-8", errors="replace").splitlines()]
+    source = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    found = []
+    for number, line in enumerate(said):
+        # error 200 only says that there were others
+        if "Error" in line and "Error 200" not in line:
+            quoted = said[number + 1] if number + 1 < len(said) else ""
+            at = source.index(quoted) + 1 if line.endswith(":") and quoted in source else 0
+            found.append(f"{line} line {at} '{quoted}'" if at else line.rstrip(":"))
+    return found[:limit]
+
+
+def _open(model: Any, tuning: Tuning, stem: Path, step_s: int) -> Hydraulics:
+    import wntr
+    import wntr.epanet.toolkit as toolkit
+    from wntr.epanet.util import EN
+
     controls = [str(control) for _, control in model.controls()]
     level, time = _parse(controls)
     for name in list(model.control_name_list):
         model.remove_control(name)
+    _tune(model, tuning)
     _prepare(model, step_s)
     wntr.network.write_inpfile(model, f"{stem}.inp", units="LPS", version=2.2)
     engine = toolkit.ENepanet(version=2.2)
@@ -153,7 +222,8 @@ def _open(model: Any, wntr: Any, toolkit: Any, codes: Any, stem: Path, step_s: i
     engine.ENinitH(0)
     engine.ENopenQ()
     engine.ENinitQ(0)
-    return Hydraulics(model, engine, codes, level, time)
+    wished = {name: pump.initial_status.name != "Closed" for name, pump in model.pumps()}
+    return Hydraulics(model, engine, EN, _level_controls(model, tuning) or level, time, wished)
 
 
 def _parse(controls: Iterable[str]) -> tuple[tuple[LevelControl, ...], tuple[TimeControl, ...]]:
@@ -165,23 +235,44 @@ def _parse(controls: Iterable[str]) -> tuple[tuple[LevelControl, ...], tuple[Tim
         elif found := _TIME.search(words):
             hours, minutes, seconds, link, status = found.groups()
             # a week's programme is one day's, repeated
-            at_s = (int(hours) * 3600 + int(minutes) * 60 + int(seconds)) % 86_400
+            at_s = (int(hours) * 3600 + int(minutes) * 60 + int(seconds)) % DAY_S
             time[at_s, link] = TimeControl(at_s, link, status == "OPEN")
     return tuple(level), tuple(time.values())
 
 
+def _level_controls(model: Any, tuning: Tuning) -> tuple[LevelControl, ...]:
+    controls = []
+    for one in tuning.automatics:
+        tank = model.get_node(one.tank)
+        depth_m = tank.max_level - tank.min_level
+        controls.append(LevelControl(one.tank, False, tank.min_level + one.low * depth_m, one.pump, True))
+        controls.append(LevelControl(one.tank, True, tank.min_level + one.high * depth_m, one.pump, False))
+    return tuple(controls)
+
+
+def _tune(model: Any, tuning: Tuning) -> None:
+    model.options.hydraulic.demand_multiplier *= tuning.demand
+    for tank, lift_m in tuning.lifts_m.items():
+        model.get_node(tank).elevation += lift_m
+    for name, (flow_l_per_s, head_m) in tuning.curves.items():
+        pump = model.get_link(name)
+        ends, status = (pump.start_node_name, pump.end_node_name), pump.initial_status
+        model.remove_link(name)
+        model.add_curve(f"curve-{name}", "HEAD", [(flow_l_per_s / 1_000, head_m)])
+        model.add_pump(name, *ends, "HEAD", f"curve-{name}")
+        model.get_link(name).initial_status = status
+
+
 def _prepare(model: Any, step_s: int) -> None:
-    """Make the network run for years, with a day's pattern and chlorine from its sources."""
+    """Make the network run for years, with chlorine from its sources; the files bring a day's pattern of demand."""
     options = model.options
     options.time.duration = _FOREVER_S
     options.time.hydraulic_timestep = step_s
     options.time.report_timestep = 3600
-    options.time.quality_timestep = max(step_s, _QUALITY_STEP_S)
+    options.time.quality_timestep = _QUALITY_STEP_S
     options.quality.parameter = "CHEMICAL"
     options.quality.inpfile_units = "mg/L"
-    # first-order decay per second; 0.5 per day in bulk is a usual figure for treated surface water
-    options.reaction.bulk_coeff = -0.5 / 86_400
-    sources = {name for name, _ in model.reservoirs()}
+    options.reaction.bulk_coeff = _BULK_DECAY_PER_S
+    sources = set(model.reservoir_name_list)
     for name, node in model.nodes():
-        # wntr counts concentrations in kg/m3
-        node.initial_quality = 0.0012 if name in sources else 0.0008
+        node.initial_quality = _SOURCE_CHLORINE if name in sources else _FIRST_CHLORINE

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QSettings, QTimer, Signal
 
+from control_room.ui.alarm_feed import AlarmFeed
 from control_room.ui.live_tags import LiveTags
 from control_room.ui.operations import Operations
 from control_room.ui.room import Room
@@ -15,13 +16,14 @@ HALF_BLINK_MS = 500
 class Jumps(QObject):
     """The ways from one view to another; the main window brings the view to the front.
 
-    trend_wanted(tag ids), map_wanted(tag id), alarms_wanted(words for the board's filter), tree_wanted(tag id).
+    trend_wanted(tag ids), map_wanted(tag id), alarms_wanted(words for the board's filter), tree_wanted(tag id), alarm_wanted(rule id).
     """
 
     trend_wanted = Signal(list)
     map_wanted = Signal(int)
     alarms_wanted = Signal(str)
     tree_wanted = Signal(int)
+    alarm_wanted = Signal(int)
 
 
 class Blink(QObject):
@@ -52,9 +54,10 @@ class Blink(QObject):
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Room, bridge, database, settings, ways, rhythm and looks."""
+    """Room, alarms, bridge, database, settings, ways, rhythm and looks."""
 
     room: Room
+    alarms: AlarmFeed
     live_tags: LiveTags
     operations: Operations
     settings: QSettings

@@ -1,0 +1,219 @@
+"""The main window: alarm banner above, views in docks, the status strip below."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QMenuBar, QTabWidget, QToolBar, QVBoxLayout, QWidget
+
+import resources
+from control_room.ui.about import AboutBox
+from control_room.ui.console import Console
+from control_room.ui.docks import Dock, arrange, restore_geometry, restore_state, save_layout
+from control_room.ui.handbook import HandbookWindow
+from control_room.ui.notice_bar import NoticeBar
+from control_room.ui.status_strip import StatusStrip
+from control_room.ui.trouble_bar import TroubleBar
+from control_room.ui.view_spec import ViewSpec, find_views
+from widgets.alarm_banner import AlarmBanner
+from widgets.palette import Palette
+
+TITLE = "Control room"
+_FIRST_SIZE = (1600, 900)
+
+
+class MainWindow(QMainWindow):
+    """Every view of the seat. `on_close` is told that the person wants to leave; `finish` then closes for good."""
+
+    def __init__(self, console: Console, on_close: Callable[[], None], specs: Sequence[ViewSpec] | None = None) -> None:
+        """Make all views; nothing is read or drawn before show()."""
+        super().__init__()
+        self._console = console
+        self._on_close = on_close
+        self._is_finished = False
+        self._is_arranged = False
+        self._actions: list[tuple[QAction, str]] = []
+        self.handbook: HandbookWindow | None = None
+        self.about: AboutBox | None = None
+        self.setWindowTitle(TITLE)
+        self.setDockNestingEnabled(True)
+        self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
+        self.views: dict[str, QWidget] = {}
+        self.docks: dict[str, Dock] = {}
+        self._make_views(find_views() if specs is None else specs)
+        self._make_head()
+        self.strip = StatusStrip(console.room, self)
+        self.statusBar().setSizeGripEnabled(False)
+        self.statusBar().addWidget(self.strip, 1)
+        self._connect()
+        self._dress(console.theme.palette)
+        if not restore_geometry(self, console.settings):
+            self.resize(*_FIRST_SIZE)
+        self._second = QTimer(self, interval=1000)
+        self._second.timeout.connect(self._tick)
+
+    # --- what it is made of
+
+    def _make_views(self, specs: Sequence[ViewSpec]) -> None:
+        for spec in specs:
+            view = spec.make(self._console)
+            self.views[spec.key] = view
+            self.docks[spec.key] = Dock(spec, view, self._console.theme, self)
+
+    def _make_head(self) -> None:
+        head = QWidget(self)
+        self.banner = AlarmBanner(head)
+        self.trouble_bar = TroubleBar(self._console.room, head)
+        self.notice_bar = NoticeBar(head)
+        self._tools = QToolBar(head)
+        self._tools.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        first = QHBoxLayout()
+        first.setContentsMargins(0, 0, 0, 0)
+        first.addWidget(self._make_menus(head))
+        first.addStretch(1)
+        first.addWidget(self._tools)
+        column = QVBoxLayout(head)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(first)
+        for widget in (self.banner, self.trouble_bar, self.notice_bar):
+            column.addWidget(widget)
+        self.setMenuWidget(head)
+
+    def _make_menus(self, parent: QWidget) -> QMenuBar:
+        bar = QMenuBar(parent)
+        room_menu = bar.addMenu("&Room")
+        self._add(room_menu, "&Close the control room", "", QKeySequence("Ctrl+Q"), self.close)
+        view_menu = bar.addMenu("&View")
+        for key, dock in self.docks.items():
+            act = self._add(
+                view_menu, dock.spec.title, dock.spec.icon, QKeySequence(dock.spec.shortcut), lambda _=False, k=key: self.bring(k)
+            )
+            self._tools.addAction(act)
+        view_menu.addSeparator()
+        self._add(view_menu, "First &layout again", "layout", QKeySequence(), self.arrange_again)
+        theme = self._add(view_menu, "Day or &night", "theme", QKeySequence("Ctrl+T"), self._console.theme.toggle)
+        full = self._add(view_menu, "&Full screen", "full_screen", QKeySequence("F11"), self._toggle_full_screen)
+        help_menu = bar.addMenu("&Help")
+        book = self._add(help_menu, "&Handbook", "handbook", QKeySequence("F1"), self.open_handbook)
+        self._add(help_menu, "&About", "about", QKeySequence(), self.open_about)
+        self._tools.addSeparator()
+        for act in (theme, full, book):
+            self._tools.addAction(act)
+            button = self._tools.widgetForAction(act)
+            button.setProperty("toolButtonStyle", Qt.ToolButtonStyle.ToolButtonIconOnly)
+        return bar
+
+    def _add(self, menu: QMenu, text: str, icon: str, keys: QKeySequence, act: Callable[[], object]) -> QAction:
+        action = QAction(text, self)
+        action.setShortcut(keys)
+        plain = text.replace("&", "")
+        action.setToolTip(f"{plain} ({keys.toString()})" if not keys.isEmpty() else plain)
+        action.triggered.connect(act)
+        menu.addAction(action)
+        self.addAction(action)
+        if icon:
+            self._actions.append((action, icon))
+        return action
+
+    def _connect(self) -> None:
+        console = self._console
+        jumps = console.jumps
+        jumps.trend_wanted.connect(lambda _: self.bring("trends"))
+        jumps.map_wanted.connect(lambda _: self.bring("map"))
+        jumps.alarms_wanted.connect(lambda _: self.bring("alarms"))
+        jumps.alarm_wanted.connect(lambda _: self.bring("alarms"))
+        jumps.tree_wanted.connect(lambda _: self.bring("navigation"))
+        self.banner.alarm_clicked.connect(jumps.alarm_wanted)
+        self.banner.board_wanted.connect(lambda: self.bring("alarms"))
+        self.strip.links_wanted.connect(lambda: self.bring("connections"))
+        console.alarms.changed.connect(lambda *_: self.banner.show_rows(list(console.alarms.rows.values())))
+        console.room.status_changed.connect(self._show_trouble)
+        console.blink.changed.connect(self.banner.set_blink)
+        console.theme.changed.connect(self._dress)
+        self._show_trouble()
+
+    # --- what a person does
+
+    def bring(self, key: str) -> None:
+        """Show a view and bring it to the front."""
+        dock = self.docks.get(key)
+        if dock is None:
+            return
+        dock.show()
+        dock.raise_()
+        self.views[key].setFocus()
+
+    def arrange_again(self) -> None:
+        """Put every view back where it stands in the first layout."""
+        arrange(self, self.docks, self.width(), self.height())
+
+    def open_handbook(self) -> None:
+        """Show the handbook in a window of its own."""
+        if self.handbook is None:
+            self.handbook = HandbookWindow(resources.FOLDER / "handbook", self._console.theme)
+        self.handbook.show()
+        self.handbook.raise_()
+        self.handbook.activateWindow()
+
+    def open_about(self) -> None:
+        """Say what this is and which version."""
+        self.about = self.about or AboutBox(self)
+        self.about.open()
+
+    def show_failure(self, words: str, details: str) -> None:
+        """Show a notice of the error doors."""
+        self.notice_bar.show_details(words, details)
+
+    def finish(self) -> None:
+        """Close for good: after this no view asks for anything any more."""
+        self._is_finished = True
+        self._second.stop()
+        self._console.blink.stop()
+        for window in (self.handbook, self.about):
+            if window is not None:
+                window.close()
+                window.deleteLater()
+        self.close()
+
+    # --- what Qt and time do
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._is_arranged:
+            self._is_arranged = True
+            arrange(self, self.docks, self.width(), self.height())
+            restore_state(self, self._console.settings)
+        self._second.start()
+        self._console.blink.start()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        save_layout(self, self._console.settings)
+        if self._is_finished:
+            event.accept()
+            return
+        # whoever built the room closes it in order and calls finish()
+        event.ignore()
+        self._on_close()
+
+    def _tick(self) -> None:
+        self._console.room.tick()
+        self.strip.refresh()
+        self.trouble_bar.refresh()
+
+    def _show_trouble(self) -> None:
+        trouble = self._console.room.trouble
+        self.trouble_bar.refresh()
+        self.banner.setEnabled(trouble is None)
+
+    def _toggle_full_screen(self) -> None:
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def _dress(self, palette: Palette) -> None:
+        for action, name in self._actions:
+            action.setIcon(self._console.theme.icon(name))
+        for dock in self.docks.values():
+            dock.dress(self._console.theme)
+        for part in (self.banner, self.strip, self.trouble_bar):
+            part.apply_palette(palette)

@@ -1,0 +1,213 @@
+"""The MQTT driver against real brokers, and its payloads against anything that may come."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paho.mqtt.enums import CallbackAPIVersion
+
+from control_room.core.errors import LinkLost, WrongCredentials
+from control_room.core.options import check
+from control_room.core.ports import Item
+from control_room.core.samples import BAD_CONFIGURATION, GOOD, UNCERTAIN, Grade
+from control_room.simulator.broker import run_amqtt
+from drivers.mqtt import SPEC, MqttDriver, Readings, _Message
+from tests.drivers.conftest import RememberingSink
+from tests.servers import free_port, mosquitto, wait_for_port
+
+ITEMS = [Item(1, "town/a/data#level"), Item(2, "town/a/data#deep.flow"), Item(3, "town/plain"), Item(4, "")]
+
+
+def driver(port: int, items: list[Item] | None = None, **settings: Any) -> MqttDriver:
+    given = {"host": "127.0.0.1", "port": port, "base_topic": "town", "timeout_s": 2.0}
+    return MqttDriver(check(SPEC.fields, {**given, **settings}), ITEMS[:3] if items is None else items)
+
+
+@asynccontextmanager
+async def running(one: MqttDriver, sink: RememberingSink) -> AsyncIterator["asyncio.Task[None]"]:
+    task = asyncio.create_task(one.run(sink))
+    try:
+        up = asyncio.create_task(sink.until(lambda: sink.ups))
+        await asyncio.wait([task, up], return_when=asyncio.FIRST_COMPLETED)
+        up.cancel()
+        if task.done():
+            await task
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class Device:
+    """A plain paho client."""
+
+    def __init__(self, port: int) -> None:
+        self.heard: list[paho.MQTTMessage] = []
+        self.client = paho.Client(CallbackAPIVersion.VERSION2)
+        self.client.on_message = lambda _, __, message: self.heard.append(message)
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+
+    def say(self, topic: str, payload: Any, *, retain: bool = False) -> None:
+        raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        self.client.publish(topic, raw, qos=1, retain=retain).wait_for_publish(5)
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.mark.mosquitto
+async def test_values_arrive_with_time_and_quality(mosquitto_path: Path, tmp_path: Path, sink: RememberingSink) -> None:
+    port = free_port()
+    with mosquitto(mosquitto_path, port, tmp_path):
+        async with running(driver(port), sink):
+            device = Device(port)
+            device.say("town/a/data", {"t": "2026-03-01T06:00:00Z", "q": 64, "level": 1.5, "deep": {"flow": 7}})
+            device.say("town/plain", 3.25)
+            await sink.until(lambda: len(sink.samples) == 3)
+            device.close()
+    level, flow, plain = sink.samples
+    assert (level.tag_id, level.value, level.quality) == (1, 1.5, UNCERTAIN)
+    assert level.source_time == datetime(2026, 3, 1, 6, tzinfo=UTC)
+    assert (flow.value, plain.value, plain.quality) == (7.0, 3.25, GOOD)
+    assert plain.source_time == plain.arrival_time
+
+
+@pytest.mark.mosquitto
+async def test_a_device_that_goes_offline_turns_stale(mosquitto_path: Path, tmp_path: Path, sink: RememberingSink) -> None:
+    port = free_port()
+    with mosquitto(mosquitto_path, port, tmp_path):
+        async with running(driver(port), sink):
+            device = Device(port)
+            device.say("town/a/data", {"level": 1.5})
+            device.say("town/a/status", b"offline")
+            await sink.until(lambda: len(sink.samples) == 3)
+            device.close()
+    assert [(one.tag_id, one.value, one.grade) for one in sink.samples[1:]] == [(1, 1.5, Grade.STALE), (2, None, Grade.BAD)]
+
+
+@pytest.mark.mosquitto
+@pytest.mark.expects_log("not understood")
+async def test_rubbish_makes_its_tags_bad_until_it_is_good_again(
+    mosquitto_path: Path, tmp_path: Path, sink: RememberingSink
+) -> None:
+    port = free_port()
+    with mosquitto(mosquitto_path, port, tmp_path):
+        async with running(driver(port), sink):
+            device = Device(port)
+            for payload in (b"{broken", b"\xff\xfe", {"q": "fine", "level": 1}, {"t": "yesterday", "level": 1}):
+                device.say("town/a/data", payload)
+            device.say("town/a/data", {"level": float("nan"), "deep": {"flow": [1]}})
+            device.say("town/a/data", {"level": 2})
+            await sink.until(lambda: sink.samples and sink.samples[-1].value == 2.0)
+            device.close()
+    assert all(one.grade is Grade.BAD and one.value is None for one in sink.samples[:-1])
+
+
+@pytest.mark.mosquitto
+async def test_a_killed_broker_is_a_lost_link(mosquitto_path: Path, tmp_path: Path, sink: RememberingSink) -> None:
+    port = free_port()
+    with mosquitto(mosquitto_path, port, tmp_path) as broker:
+        async with running(driver(port), sink) as task:
+            broker.kill()
+            async with asyncio.timeout(5):
+                with pytest.raises(LinkLost):
+                    await task
+
+
+@pytest.mark.mosquitto
+@pytest.mark.parametrize("protocol", ["auto", "5", "3.1.1"])
+async def test_who_is_refused_reads_it(
+    mosquitto_path: Path, tmp_path: Path, sink: RememberingSink, protocol: str
+) -> None:
+    port = free_port()
+    with mosquitto(mosquitto_path, port, tmp_path, "allow_anonymous false"):
+        with pytest.raises(WrongCredentials):
+            await driver(port, user="ada", password="wrong", protocol=protocol).run(sink)
+
+
+@pytest.mark.mosquitto
+async def test_writing_reaches_the_device(mosquitto_path: Path, tmp_path: Path, sink: RememberingSink) -> None:
+    port = free_port()
+    with mosquitto(mosquitto_path, port, tmp_path):
+        device = Device(port)
+        device.client.subscribe("town/a/command", 1)
+        one = driver(port)
+        async with running(one, sink):
+            await one.write("town/a/data#level", 4.5)
+            async with asyncio.timeout(5):
+                while not device.heard:
+                    await asyncio.sleep(0.01)
+        device.close()
+    assert json.loads(device.heard[0].payload)["level"] == 4.5
+
+
+async def test_nobody_there_is_a_lost_link_with_advice(sink: RememberingSink) -> None:
+    with pytest.raises(LinkLost) as fault:
+        await driver(free_port()).run(sink)
+    assert fault.value.advice
+
+
+@pytest.mark.filterwarnings("ignore")
+async def test_an_older_broker_is_spoken_to_in_its_own_protocol(sink: RememberingSink) -> None:
+    import multiprocessing
+
+    port = free_port()
+    ours, theirs = multiprocessing.Pipe()
+    broker = multiprocessing.get_context("spawn").Process(target=run_amqtt, args=(port, theirs), daemon=True)
+    broker.start()
+    theirs.close()
+    wait_for_port(port)
+    assert await driver(port).probe() == "The broker answers and speaks MQTT 3.1.1."
+    async with running(driver(port), sink):
+        device = Device(port)
+        device.say("town/plain", 3.25)
+        await sink.until(lambda: sink.samples)
+        device.close()
+    ours.close()
+    broker.join(5)
+    assert broker.exitcode == 0
+
+
+def readings(sink: RememberingSink) -> Readings:
+    return Readings(ITEMS, sink)
+
+
+async def test_an_item_without_a_topic_looks_bad(sink: RememberingSink) -> None:
+    readings(sink)
+    assert [(one.tag_id, one.quality) for one in sink.samples] == [(4, BAD_CONFIGURATION)]
+
+
+async def test_very_many_topics_become_one_wildcard(sink: RememberingSink) -> None:
+    many = Readings([Item(n, f"town/d{n}/data#x") for n in range(300)], sink)
+    assert many.topics("town") == ["town/#"]
+    assert len(many.topics("")) == 600
+
+
+@pytest.mark.expects_log("not understood")
+@given(payload=st.binary() | st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.sampled_from(["t", "q", "level", "deep", "flow"]), x)).map(lambda x: json.dumps(x).encode()))
+def test_no_payload_raises_or_makes_a_number_of_what_is_none(payload: bytes) -> None:
+    class Sink:
+        samples: list[Any] = []
+
+        def publish(self, samples: Any) -> None:
+            self.samples = list(samples)
+
+    sink: Any = Sink()
+    parsed = Readings(ITEMS[:3], sink)
+    sink.samples = []
+    parsed.take([_Message("town/a/data", payload, datetime.now(UTC))])
+    for one in sink.samples:
+        if one.grade is Grade.GOOD:
+            content = json.loads(payload)
+            found = content["level"] if one.tag_id == 1 else content["deep"]["flow"]
+            assert float(found) == one.value
