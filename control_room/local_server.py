@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy import URL
 
-from db.embedded import EmbeddedServer, open_embedded
+from db.embedded import EmbeddedServer, folder_lock, open_embedded
 from db.participants import Participants
 from db.schema import upgrade
 
@@ -70,14 +70,15 @@ class LocalServer:
             command_line(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
         )
 
-    def close(self, before_stop: Callable[[], None] = lambda: None) -> None:
+    def close(self, before_stop: Callable[[], None]) -> None:
         """Leave; the last one stops the collectors, calls `before_stop` and stops the server."""
-        if not self.participants.leave():
+        with folder_lock(self.folder):
+            if not self.participants.leave():
+                before_stop()
+                return
+            _end(self.participants.processes("collector"))
             before_stop()
-            return
-        _end(self.participants.processes("collector"))
-        before_stop()
-        self.server.stop()
+            self.server.stop()
 
 
 def _end(processes: Sequence[psutil.Process]) -> None:

@@ -3,22 +3,30 @@
 import asyncio
 import logging
 import os
-import platform
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import qasync
-from PySide6.QtCore import QSettings
-from PySide6.QtWidgets import QApplication
-from sqlalchemy import URL, Engine, make_url
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from sqlalchemy import URL, make_url
 
 from control_room.core.errors import ControlRoomError
 from control_room.local_server import LocalServer
+from control_room.ui.alarm_feed import AlarmFeed
+from control_room.ui.console import Blink, Console, Jumps
+from control_room.ui.error_doors import ErrorDoors
+from control_room.ui.live_tags import LiveTags
 from control_room.ui.main_window import MainWindow
+from control_room.ui.operations import Operations
+from control_room.ui.room import Room
+from control_room.ui.theme import Theme
 from db.engine import make_engine
 from db.live_reader import LiveReader
 from db.network_store import read_networks
@@ -28,6 +36,7 @@ from db.worker import DatabaseThread
 log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S = 30.0
+RETRY_S = 2.0
 COLLECTOR_CHECK_S = 2.0
 
 
@@ -37,3 +46,184 @@ class SeatOptions:
 
     data_folder: Path
     server: str | None = None
+
+
+class Guest(Protocol):
+    """What comes along with a seat: the demo."""
+
+    async def accompany(self, seat: "Seat") -> None:
+        """Run beside the open window; cancelled when it closes."""
+
+    def before_stop(self, seat: "Seat") -> None:
+        """Look once more at the database, when nobody writes any more."""
+
+
+class Seat:
+    """One workstation at work."""
+
+    def __init__(self, application: QApplication, options: SeatOptions, local: LocalServer | None) -> None:
+        """Build everything; nothing is read before run()."""
+        self.local = local
+        self.closing = asyncio.Event()
+        folder = options.data_folder
+        settings = QSettings(str(folder / "seat.ini"), QSettings.Format.IniFormat)
+        engines = [make_engine(self._url(options, "station"), "control-room seat", READ_TIMEOUT_S)]
+        engines.append(make_engine(self._url(options, "local_operator"), "control-room actions", READ_TIMEOUT_S))
+        self._reading = DatabaseThread(engines[0], "read")
+        self._acting = DatabaseThread(engines[1], "act")
+        self.room = Room(lambda: datetime.now(UTC))
+        self._live_tags = LiveTags(self.room)
+        self._live = LiveReader(engines[0], self._live_tags)
+        self._operations = Operations(self._reading, self._acting, socket.gethostname())
+        console = Console(
+            room=self.room,
+            alarms=AlarmFeed(self.room),
+            live_tags=self._live_tags,
+            operations=self._operations,
+            settings=settings,
+            jumps=Jumps(),
+            blink=Blink(),
+            theme=Theme(application, settings),
+        )
+        self.console = console
+        self.window = MainWindow(console, self.closing.set)
+        self._wants_configuration = asyncio.Event()
+        self._live_tags.configuration_wanted.connect(self._wants_configuration.set)
+        self._doors = ErrorDoors()
+        self._doors.noticed.connect(self.window.show_failure)
+
+    def _url(self, options: SeatOptions, role: str) -> URL:
+        return make_url(options.server) if self.local is None and options.server else self._local_url(role)
+
+    def _local_url(self, role: str) -> URL:
+        assert self.local is not None
+        return self.local.url(role)
+
+    async def run(self, guests: Sequence[Guest]) -> None:
+        """Show the window and work until it is closed."""
+        self._doors.hang(asyncio.get_running_loop())
+        self.window.show()
+        self._live_tags.use_reader(self._live.watch)
+        self._live.start()
+        self._wants_configuration.set()
+        tasks = [asyncio.create_task(self._follow_configuration()), asyncio.create_task(self._keep_collecting())]
+        tasks += [asyncio.create_task(guest.accompany(self)) for guest in guests]
+        stopped = asyncio.create_task(self.closing.wait())
+        await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in (stopped, *tasks):
+            task.cancel()
+        outcomes = await asyncio.gather(stopped, *tasks, return_exceptions=True)
+        await self._close(guests)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _follow_configuration(self) -> None:
+        while True:
+            await self._wants_configuration.wait()
+            self._wants_configuration.clear()
+            try:
+                configuration = await self._operations.read(read_configuration)
+                self.room.use_configuration(configuration, await self._operations.read(read_networks))
+            except ControlRoomError as fault:
+                # the trouble bar says it already; the picture stays as it is
+                log.info("The configuration cannot be read yet: %s", fault)
+                self._wants_configuration.set()
+                await asyncio.sleep(RETRY_S)
+
+    async def _keep_collecting(self) -> None:
+        while True:
+            if self.local is not None:
+                await asyncio.to_thread(self.local.keep_collecting)
+            await asyncio.sleep(COLLECTOR_CHECK_S)
+
+    async def _close(self, guests: Sequence[Guest]) -> None:
+        # the person sees the window go at once; what needs time happens behind
+        self.window.finish()
+        await self._operations.close()
+        await asyncio.to_thread(self._close_database, guests)
+        self._doors.take_down()
+        self.window.deleteLater()
+
+    def _close_database(self, guests: Sequence[Guest]) -> None:
+        for part in (self._live, self._reading, self._acting):
+            part.close()
+
+        def before_stop() -> None:
+            for guest in guests:
+                guest.before_stop(self)
+
+        if self.local is None:
+            before_stop()
+        else:
+            self.local.close(before_stop)
+
+
+def prepare_display() -> bool:
+    """Return whether there is a display; without one Qt paints into memory."""
+    if os.environ.get("QT_QPA_PLATFORM"):
+        return os.environ["QT_QPA_PLATFORM"] not in ("offscreen", "minimal")
+    has_display = sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    if not has_display:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    return has_display
+
+
+def run_seat(options: SeatOptions, guests: Sequence[Guest] = ()) -> int:
+    """Open the control room and return the exit code when it is closed.
+
+    Raises CannotStart, DatabaseUnavailable and the like when it cannot begin; nothing stays behind then.
+    """
+    if not prepare_display():
+        print("No display was found: the control room runs without a window.", file=sys.stderr)  # noqa: T201
+    application = QApplication.instance()
+    if not isinstance(application, QApplication):
+        application = QApplication(sys.argv[:1])
+    application.setApplicationName("Control room")
+    application.setQuitOnLastWindowClosed(False)
+    with qasync.QEventLoop(application) as loop:
+        loop.run_until_complete(_run(application, options, guests))
+    return 0
+
+
+async def _run(application: QApplication, options: SeatOptions, guests: Sequence[Guest]) -> None:
+    notice = _starting_notice()
+    try:
+        local = await _open_local(options, notice.setText) if options.server is None else None
+        seat = Seat(application, options, local)
+    finally:
+        notice.close()
+        notice.deleteLater()
+    await seat.run(guests)
+
+
+def _starting_notice() -> QLabel:
+    notice = QLabel("The control room starts …")
+    notice.setWindowFlag(Qt.WindowType.SplashScreen)
+    notice.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    notice.setMinimumSize(460, 120)
+    notice.show()
+    return notice
+
+
+async def _open_local(options: SeatOptions, say: Callable[[str], None]) -> LocalServer:
+    loop = asyncio.get_running_loop()
+
+    def report(words: str) -> None:
+        log.info(words)
+        loop.call_soon_threadsafe(say, words)
+
+    return await asyncio.to_thread(LocalServer.open, options.data_folder, report)
+
+
+def value_widgets(window: MainWindow) -> list[QWidget]:
+    """Return the widgets of the window that paint values."""
+    from PySide6.QtWidgets import QAbstractScrollArea
+
+    from widgets.network_map import NetworkMap
+
+    found: list[QWidget] = list(window.findChildren(NetworkMap))
+    for area in window.findChildren(QAbstractScrollArea):
+        with suppress(RuntimeError):
+            found.append(area.viewport())
+    return found

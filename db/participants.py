@@ -18,13 +18,14 @@ class Participants:
         """Use the registry of `folder`, which is made when it is missing."""
         self._folder = folder / "participants"
 
-    def join(self, role: str) -> None:
-        """Register this process as a "seat", a "collector" or a "simulator"."""
+    def join(self, role: str, process_id: int | None = None) -> None:
+        """Register this process, or another one, as a "seat", a "collector" or a "simulator"."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        own = {"role": role, "started": psutil.Process().create_time()}
-        draft = self._folder / f".{os.getpid()}"
+        process = psutil.Process(process_id)
+        own = {"role": role, "started": process.create_time()}
+        draft = self._folder / f".{process.pid}"
         draft.write_text(json.dumps(own), encoding="utf-8")
-        draft.replace(self._folder / str(os.getpid()))
+        draft.replace(self._folder / str(process.pid))
 
     def leave(self) -> bool:
         """Take this process out; return whether it was the last seat."""

@@ -1,50 +1,42 @@
-"""The alarm table: sorted by a model that keeps itself sorted, painted by a delegate, fast in a flood.
+"""The alarm table: a model that keeps itself sorted and filtered, and a view that paints its rows with a delegate.
 
-Changes come in batches; the rows are a Python list that is sorted anew, because that costs a millisecond for 10,000
-rows where a sorting proxy costs seconds.
+Changes come in batches. A few are put in their places one by one, so that selection and place are kept for nothing; in
+a flood the whole is sorted anew, a few milliseconds for 10,000 rows where a sorting proxy takes seconds.
 """
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from PySide6.QtCore import (
-    QAbstractTableModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QPoint,
-    QRectF,
-    QSize,
-    Qt,
-    Signal,
-)
-from PySide6.QtGui import QColor, QPainter
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableView,
-    QWidget,
-)
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
-from control_room.core.alarms import Alarm, AlarmRule, AlarmState, Priority
+from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Priority
+from control_room.core.samples import Sample
 from control_room.core.tags import Tag
 from widgets.alarm_symbol import paint_alarm_symbol
 from widgets.palette import LIGHT, Palette
+from widgets.quality import explanation
+from widgets.value_cell import aged_text, paint_value
 
 Index = QModelIndex | QPersistentModelIndex
-HEADINGS = ("", "Raised", "Municipality", "Place", "Alarm", "Value", "Limit", "State", "Acknowledged by")
-SYMBOL, RAISED, MUNICIPALITY, PLACE, MESSAGE, VALUE, LIMIT, STATE, BY = range(len(HEADINGS))
-WIDTHS = (34, 128, 170, 170, 0, 100, 90, 118, 130)
+Present = Callable[[int], Sample | None]
+SortKey = tuple[Any, ...]
+_ROLE = Qt.ItemDataRole
+_ROW_PX = 27
+_SYMBOL_PX = 21
+_PAD_PX = 7
+# with more changes at once than this, sorting anew is cheaper than moving rows
+_FEW = 20
 STATE_WORDS = {
-    AlarmState.UNACKNOWLEDGED: "not acknowledged",
+    AlarmState.UNACKNOWLEDGED: "unacknowledged",
     AlarmState.ACKNOWLEDGED: "acknowledged",
-    AlarmState.RETURNED: "returned",
+    AlarmState.RETURNED: "returned, unackn.",
     AlarmState.NORMAL: "normal",
 }
-_ORDER = {AlarmState.UNACKNOWLEDGED: 0, AlarmState.RETURNED: 1, AlarmState.ACKNOWLEDGED: 1, AlarmState.NORMAL: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +50,85 @@ class AlarmRow:
 
     @property
     def place(self) -> str:
-        """Return where it is."""
-        return f"{self.tag.site} › {self.tag.asset}"
+        """Return municipality and site."""
+        return f"{self.municipality} › {self.tag.site}" if self.municipality else self.tag.site
 
     @property
     def message(self) -> str:
         """Return what happened, in words."""
         return self.rule.message or f"{self.tag.name} {self.rule.kind}"
 
-    def sort_key(self) -> tuple[int, int, float]:
-        """Return the board's order: unacknowledged first, by priority, the newest first."""
-        raised = self.alarm.raised_time
-        return _ORDER[self.alarm.state], int(self.rule.priority), -(raised.timestamp() if raised else 0.0)
+    @property
+    def needs_acknowledgement(self) -> bool:
+        """Return whether nobody has acknowledged it."""
+        return not self.alarm.is_acknowledged
+
+    def raised_s(self) -> float:
+        """Return when it was raised in seconds since 1970."""
+        return self.alarm.raised_time.timestamp() if self.alarm.raised_time else 0.0
+
+
+def time_text(time: datetime | None) -> str:
+    """Return a moment in local time: today only the clock, else the date as well."""
+    if time is None:
+        return "–"
+    local = time.astimezone()
+    return f"{local:%H:%M:%S}" if local.date() == datetime.now().astimezone().date() else f"{local:%d %b %H:%M:%S}"
+
+
+def raise_text(row: AlarmRow) -> str:
+    """Return the value at the change that made the alarm what it is, with the limit: '0.41 < 0.60 m'."""
+    tag, rule = row.tag, row.rule
+    value = tag.text(row.alarm.value)
+    if rule.kind is AlarmKind.BAD or tag.states:
+        return value
+    sign = ">" if rule.kind in (AlarmKind.H, AlarmKind.HH) else "<"
+    return f"{value} {sign} {tag.text(rule.limit)} {tag.unit}".rstrip()
+
+
+def _state_text(row: AlarmRow) -> str:
+    return STATE_WORDS[row.alarm.state]
+
+
+def _by_text(row: AlarmRow) -> str:
+    if not row.alarm.acknowledged_by:
+        return ""
+    return f"{row.alarm.acknowledged_by}, {time_text(row.alarm.acknowledged_time)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its words, its width, and what comes before the board's own order when a person sorts by it."""
+
+    title: str
+    width_px: int
+    text: Callable[[AlarmRow], str]
+    key: Callable[[AlarmRow], SortKey]
+    is_number: bool = False
+
+
+SYMBOL, RAISED, PLACE, TAG, MESSAGE, AT_RAISE, NOW, STATE, BY = range(9)
+COLUMNS = (
+    Column("P", 38, lambda row: "", lambda row: ()),
+    Column("Raised", 92, lambda row: time_text(row.alarm.raised_time), lambda row: (-row.raised_s(),)),
+    Column("Place", 210, lambda row: row.place, lambda row: (row.place,)),
+    Column("Tag", 190, lambda row: row.tag.name, lambda row: (row.tag.name,)),
+    Column("Alarm", 0, lambda row: row.message, lambda row: (row.message,)),
+    Column("When raised", 150, raise_text, lambda row: (row.tag.name,), is_number=True),
+    Column("Now", 140, lambda row: "", lambda row: (row.tag.name,), is_number=True),
+    Column("State", 132, _state_text, lambda row: (row.alarm.is_acknowledged, not row.alarm.is_active)),
+    Column("Acknowledged by", 150, _by_text, lambda row: (row.alarm.acknowledged_by,)),
+)
+
+
+def board_order(row: AlarmRow) -> SortKey:
+    """Return the board's own order: by priority, the newest first."""
+    return (int(row.rule.priority), -row.raised_s(), row.rule.id)
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmFilter:
-    """What the person wants to see."""
+    """What the person wants to see; every word of `text` must occur."""
 
     text: str = ""
     priority: Priority | None = None
@@ -89,61 +143,113 @@ class AlarmFilter:
             return False
         if self.municipality and row.municipality != self.municipality:
             return False
-        words = self.text.lower().split()
-        text = f"{row.municipality} {row.place} {row.message} {row.tag.key} {row.tag.name}".lower() if words else ""
-        return all(word in text for word in words)
+        if not self.text:
+            return True
+        tag = row.tag
+        text = f"{row.place} {tag.asset} {row.message} {tag.key} {tag.name}".lower()
+        return all(word in text for word in self.text.lower().split())
 
 
-class AlarmTableModel(QAbstractTableModel):
-    """The board's rows."""
+class AlarmModel(QAbstractTableModel):
+    """Alarms in order. `present` gives the newest sample of a tag as it may be shown."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        """Start empty and unfiltered."""
+    def __init__(self, present: Present, now: Callable[[], datetime], parent: QWidget | None = None) -> None:
+        """Start empty, unfiltered, in the board's own order."""
         super().__init__(parent)
-        self._all: Mapping[int, AlarmRow] = {}
+        self.present = present
+        self.now = now
+        self._all: dict[int, AlarmRow] = {}
         self._rows: list[AlarmRow] = []
+        self._keys: list[SortKey] = []
+        self._key_of: dict[int, SortKey] = {}
         self._filter = AlarmFilter()
-        self.palette_now = LIGHT
-        self.is_lit = True
+        self._sorted_by = SYMBOL
+        self._is_reversed = False
 
-    def show_rows(self, rows: Mapping[int, AlarmRow]) -> None:
-        """Show these alarms, by rule id."""
-        self._all = rows
-        self._rebuild()
-
-    def set_filter(self, wanted: AlarmFilter) -> None:
-        """Show only what is wanted."""
-        self._filter = wanted
-        self._rebuild()
-
-    def _rebuild(self) -> None:
-        chosen = {row.rule.id: old for old in self.persistentIndexList() if (row := self.row_at(old)) is not None}
-        self.layoutAboutToBeChanged.emit()
-        self._rows = sorted((row for row in self._all.values() if self._filter.accepts(row)), key=AlarmRow.sort_key)
-        if chosen:
-            places = {row.rule.id: number for number, row in enumerate(self._rows)}
-            for rule_id, old in chosen.items():
-                place = places.get(rule_id)
-                new = QModelIndex() if place is None else self.index(place, old.column())
-                self.changePersistentIndex(old, new)
-        self.layoutChanged.emit()
-
-    def set_blink(self, is_lit: bool) -> None:
-        """Flash the symbols of what is not acknowledged."""
-        self.is_lit = is_lit
-        flashing = sum(row.alarm.state is AlarmState.UNACKNOWLEDGED for row in self._rows)
-        if flashing:
-            # they stand first
-            last = self.index(flashing - 1, SYMBOL)
-            self.dataChanged.emit(self.index(0, SYMBOL), last, [Qt.ItemDataRole.DecorationRole])
-
+    @property
     def rows(self) -> Sequence[AlarmRow]:
         """Return what is shown, in its order."""
         return self._rows
 
-    def row_at(self, index: Index) -> AlarmRow | None:
-        """Return an index's alarm."""
-        return self._rows[index.row()] if 0 <= index.row() < len(self._rows) else None
+    @property
+    def all_count(self) -> int:
+        """Return how many alarms there are, those that the filter hides included."""
+        return len(self._all)
+
+    def change(self, changed: Sequence[AlarmRow], gone: Iterable[int]) -> None:
+        """Take rows that are new or other, and the rule ids of those that are gone."""
+        gone = list(gone)
+        for rule_id in gone:
+            self._all.pop(rule_id, None)
+        self._all.update((row.rule.id, row) for row in changed)
+        if len(changed) + len(gone) > _FEW:
+            self._rebuild()
+            return
+        for rule_id in gone:
+            self._take_out(rule_id)
+        for row in changed:
+            self._put(row)
+
+    def use_filter(self, wanted: AlarmFilter) -> None:
+        """Show only what is wanted."""
+        if wanted != self._filter:
+            self._filter = wanted
+            self._rebuild()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Order by a column, and within it by the board's own order."""
+        self._sorted_by, self._is_reversed = column, order is Qt.SortOrder.DescendingOrder
+        self._rebuild()
+
+    def place_of(self, rule_id: int) -> int | None:
+        """Return an alarm's row, None when it is not shown."""
+        key = self._key_of.get(rule_id)
+        return None if key is None else self._place(key)
+
+    def _place(self, key: SortKey) -> int:
+        place = bisect_left(self._keys, key)
+        return len(self._keys) - 1 - place if self._is_reversed else place
+
+    def _key(self, row: AlarmRow) -> SortKey:
+        return (*COLUMNS[self._sorted_by].key(row), *board_order(row))
+
+    def _rebuild(self) -> None:
+        self.beginResetModel()
+        pairs = sorted(((self._key(row), row) for row in self._all.values() if self._filter.accepts(row)), key=lambda one: one[0])
+        self._keys = [key for key, _ in pairs]
+        self._rows = [row for _, row in pairs]
+        self._key_of = {row.rule.id: key for key, row in pairs}
+        if self._is_reversed:
+            self._rows.reverse()
+        self.endResetModel()
+
+    def _take_out(self, rule_id: int) -> None:
+        key = self._key_of.pop(rule_id, None)
+        if key is None:
+            return
+        place = self._place(key)
+        self.beginRemoveRows(QModelIndex(), place, place)
+        del self._rows[place]
+        del self._keys[bisect_left(self._keys, key)]
+        self.endRemoveRows()
+
+    def _put(self, row: AlarmRow) -> None:
+        key, before = self._key(row), self._key_of.get(row.rule.id)
+        is_wanted = self._filter.accepts(row)
+        if key == before and is_wanted:
+            place = self._place(key)
+            self._rows[place] = row
+            self.dataChanged.emit(self.index(place, 0), self.index(place, len(COLUMNS) - 1))
+            return
+        self._take_out(row.rule.id)
+        if is_wanted:
+            at = bisect_left(self._keys, key)
+            place = len(self._keys) - at if self._is_reversed else at
+            self.beginInsertRows(QModelIndex(), place, place)
+            self._keys.insert(at, key)
+            self._rows.insert(place, row)
+            self._key_of[row.rule.id] = key
+            self.endInsertRows()
 
     # --- what Qt asks
 
@@ -151,124 +257,182 @@ class AlarmTableModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._rows)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:
-        return len(HEADINGS)
+        return 0 if parent.isValid() else len(COLUMNS)
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if role == Qt.ItemDataRole.DisplayRole and orientation is Qt.Orientation.Horizontal:
-            return HEADINGS[section]
-        return None
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole) -> Any:
+        if orientation is not Qt.Orientation.Horizontal or role not in (_ROLE.DisplayRole, _ROLE.ToolTipRole):
+            return None
+        if role == _ROLE.ToolTipRole:
+            return "Priority, then the newest first" if section == SYMBOL else f"Click to sort by {COLUMNS[section].title.lower()}"
+        return COLUMNS[section].title
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = _ROLE.DisplayRole) -> Any:
+        if not index.isValid() or index.row() >= len(self._rows):
+            return None
         row = self._rows[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return cell_text(row, index.column())
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{row.message}\n{row.municipality} › {row.place}\n{row.tag.name} ({row.tag.key})"
-        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in (VALUE, LIMIT):
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        if role == Qt.ItemDataRole.ForegroundRole and not row.alarm.is_active:
-            return QColor(self.palette_now.faint)
+        if role == _ROLE.DisplayRole:
+            return self.text(row, index.column())
+        if role == _ROLE.ToolTipRole:
+            return self._explanation(row, index.column())
+        if role == _ROLE.AccessibleTextRole and index.column() == SYMBOL:
+            return f"priority {int(row.rule.priority)}, {STATE_WORDS[row.alarm.state]}"
         return None
 
+    def text(self, row: AlarmRow, column: int) -> str:
+        """Return a cell's words."""
+        if column == NOW:
+            return aged_text(row.tag, self.present(row.tag.id), self.now())
+        return COLUMNS[column].text(row)
 
-def cell_text(row: AlarmRow, column: int) -> str:
-    """Return a cell's text; the symbol's column has none."""
-    alarm, rule, tag = row.alarm, row.rule, row.tag
-    unit = f" {tag.unit}" if tag.unit else ""
-    has_limit = rule.kind != "BAD" and not tag.states
-    texts = {
-        RAISED: time_text(alarm.raised_time),
-        MUNICIPALITY: row.municipality,
-        PLACE: row.place,
-        MESSAGE: row.message,
-        VALUE: f"{tag.text(alarm.value)}{unit}" if alarm.value is not None else "—",
-        LIMIT: f"{tag.text(rule.limit)}{unit}" if has_limit else "",
-        STATE: STATE_WORDS[alarm.state],
-        BY: alarm.acknowledged_by,
-    }
-    return texts.get(column, "")
+    def _explanation(self, row: AlarmRow, column: int) -> str:
+        if column == NOW:
+            return explanation(row.tag, self.present(row.tag.id), self.now())
+        return f"{row.message}\n{row.place} › {row.tag.asset}\n{row.tag.name}  ({row.tag.key})"
 
 
-def time_text(time: datetime | None) -> str:
-    """Return a time in this machine's zone, the date only when it is not today."""
-    if time is None:
-        return ""
-    local = time.astimezone()
-    is_today = local.date() == datetime.now().astimezone().date()
-    return f"{local:%H:%M:%S}" if is_today else f"{local:%Y-%m-%d %H:%M}"
+class _RowDelegate(QStyledItemDelegate):
+    """Paints a cell in a few strokes: the symbol, which alone flashes, and words that are elided."""
 
-
-class _SymbolDelegate(QStyledItemDelegate):
-    """Paints the priority's symbol."""
+    def __init__(self, table: "AlarmTable") -> None:
+        super().__init__(table)
+        self._table = table
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        super().paint(painter, option, index)
-        model = index.model()
-        assert isinstance(model, AlarmTableModel)
-        row = model.row_at(index)
-        if row is None:
+        table = self._table
+        row = table.board.rows[index.row()]
+        palette, column, box = table.colours, index.column(), option.rect  # type: ignore[attr-defined]
+        is_selected = table.selectionModel().isRowSelected(index.row(), QModelIndex())
+        if is_selected:
+            painter.fillRect(box, QColor(palette.selection))
+        elif index.row() % 2:
+            painter.fillRect(box, QColor(palette.raised))
+        if column == SYMBOL:
+            if is_selected:
+                painter.fillRect(box, QColor(palette.panel))
+            self._paint_symbol(painter, QRectF(box), row)
             return
-        box = option.rect
-        size = min(box.height() - 4, 22)
-        place = QRectF(box.center().x() - size / 2 + 0.5, box.center().y() - size / 2 + 0.5, size, size)
-        is_flashing = row.alarm.state is AlarmState.UNACKNOWLEDGED
-        is_filled = row.alarm.is_active and (model.is_lit or not is_flashing)
-        paint_alarm_symbol(painter, place, row.rule.priority, model.palette_now, is_filled=is_filled)
+        if column == NOW:
+            board = table.board
+            paint_value(painter, QRectF(box), row.tag, board.present(row.tag.id), board.now(), palette, is_selected=is_selected)
+            return
+        plain = palette.text if row.alarm.is_active else palette.label
+        painter.setPen(QColor(palette.selection_text if is_selected else plain))
+        side = Qt.AlignmentFlag.AlignRight if COLUMNS[column].is_number else Qt.AlignmentFlag.AlignLeft
+        room = box.adjusted(_PAD_PX, 0, -_PAD_PX, 0)
+        words = option.fontMetrics.elidedText(  # type: ignore[attr-defined]
+            table.board.text(row, column), Qt.TextElideMode.ElideRight, room.width()
+        )
+        painter.drawText(room, side | Qt.AlignmentFlag.AlignVCenter, words)
+
+    def _paint_symbol(self, painter: QPainter, box: QRectF, row: AlarmRow) -> None:
+        place = QRectF(0, 0, _SYMBOL_PX, _SYMBOL_PX)
+        place.moveCenter(box.center())
+        is_dark_half = row.needs_acknowledgement and not self._table.is_lit
+        is_filled = row.alarm.is_active and not is_dark_half
+        if not (is_dark_half and not row.alarm.is_active):
+            paint_alarm_symbol(painter, place, row.rule.priority, self._table.colours, is_filled=is_filled)
 
 
 class AlarmTable(QTableView):
-    """The table; Ctrl+K and what a row's menu offers are the view's business."""
+    """The table. Signals: menu_wanted(place on screen) for the selected alarms, row_activated(rule id)."""
 
-    tag_activated = Signal(int)
     menu_wanted = Signal(QPoint)
+    row_activated = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, present: Present, now: Callable[[], datetime], parent: QWidget | None = None) -> None:
         """Start empty."""
         super().__init__(parent)
-        self.board = AlarmTableModel(self)
+        self.colours: Palette = LIGHT
+        self.is_lit = True
+        self.empty_words = "No alarms"
+        self._kept: tuple[list[int], int | None] = ([], None)
+        self.board = AlarmModel(present, now, self)
+        self.board.modelAboutToBeReset.connect(self._keep)
         self.setModel(self.board)
-        self.setItemDelegateForColumn(SYMBOL, _SymbolDelegate(self))
+        self.board.modelReset.connect(self._give_back)
+        self.setItemDelegate(_RowDelegate(self))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setShowGrid(False)
-        self.setAlternatingRowColors(True)
         self.setWordWrap(False)
-        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setTabKeyNavigation(False)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(26)
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(_ROW_PX)
+        self._lay_out_header()
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(lambda at: self.menu_wanted.emit(self.viewport().mapToGlobal(at)))
+        self.doubleClicked.connect(lambda index: self.row_activated.emit(self.board.rows[index.row()].rule.id))
+
+    def _lay_out_header(self) -> None:
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for column, width in enumerate(WIDTHS):
-            self.setColumnWidth(column, width)
-        header.setSectionResizeMode(MESSAGE, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(30)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(lambda at: self.menu_wanted.emit(self.viewport().mapToGlobal(at)))
-        self.doubleClicked.connect(self._on_double_click)
+        for number, column in enumerate(COLUMNS):
+            self.setColumnWidth(number, column.width_px)
+        header.setSectionResizeMode(MESSAGE, QHeaderView.ResizeMode.Stretch)
+        header.setSortIndicator(SYMBOL, Qt.SortOrder.AscendingOrder)
+        self.setSortingEnabled(True)
+
+    def chosen(self) -> list[AlarmRow]:
+        """Return the selected alarms in the order of the rows."""
+        return [self.board.rows[number] for number in sorted(index.row() for index in self.selectionModel().selectedRows())]
+
+    def choose(self, rule_id: int) -> bool:
+        """Select an alarm's row and show it; return whether it is shown at all."""
+        place = self.board.place_of(rule_id)
+        if place is None:
+            return False
+        self.selectRow(place)
+        self.scrollTo(self.board.index(place, SYMBOL))
+        return True
+
+    def show_present(self) -> None:
+        """Paint the present values anew."""
+        left = self.columnViewportPosition(NOW)
+        self.viewport().update(left, 0, self.columnWidth(NOW), self.viewport().height())
+
+    def set_blink(self, is_lit: bool) -> None:
+        """Flash the symbols of what is not acknowledged."""
+        self.is_lit = is_lit
+        self.viewport().update(self.columnViewportPosition(SYMBOL), 0, self.columnWidth(SYMBOL), self.viewport().height())
+
+    def say_when_empty(self, words: str) -> None:
+        """Say why there are no rows."""
+        if words != self.empty_words:
+            self.empty_words = words
+            self.viewport().update()
+
+    def apply_palette(self, palette: Palette) -> None:
+        """Use the theme's colours."""
+        self.colours = palette
+        self.viewport().update()
 
     def sizeHint(self) -> QSize:
         return QSize(900, 220)
 
-    def chosen(self) -> list[AlarmRow]:
-        """Return the selected alarms in the board's order."""
-        rows = sorted({index.row() for index in self.selectionModel().selectedRows()})
-        return [self.board.rows()[row] for row in rows]
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self.board.rows:
+            painter = QPainter(self.viewport())
+            painter.setPen(QColor(self.colours.label))
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self.empty_words)
+            painter.end()
 
-    def choose(self, rule_id: int) -> None:
-        """Select an alarm's row and show it."""
-        for number, row in enumerate(self.board.rows()):
-            if row.rule.id == rule_id:
-                self.selectRow(number)
-                self.scrollTo(self.board.index(number, MESSAGE))
-                return
+    def _keep(self) -> None:
+        top = self.rowAt(0)
+        top_id = self.board.rows[top].rule.id if 0 < top < len(self.board.rows) else None
+        self._kept = ([row.rule.id for row in self.chosen()], top_id)
 
-    def _on_double_click(self, index: QModelIndex) -> None:
-        row = self.board.row_at(index)
-        if row is not None:
-            self.tag_activated.emit(row.tag.id)
-
-    def apply_palette(self, palette: Palette) -> None:
-        """Use the theme's colours."""
-        self.board.palette_now = palette
-        self.viewport().update()
+    def _give_back(self) -> None:
+        chosen, top_id = self._kept
+        model = self.selectionModel()
+        flags = model.SelectionFlag.Select | model.SelectionFlag.Rows
+        for rule_id in chosen:
+            if (place := self.board.place_of(rule_id)) is not None:
+                model.select(self.board.index(place, SYMBOL), flags)
+        if top_id is not None and (place := self.board.place_of(top_id)) is not None:
+            self.scrollTo(self.board.index(place, SYMBOL), QAbstractItemView.ScrollHint.PositionAtTop)

@@ -1,9 +1,8 @@
-"""The navigation: municipality → site → asset → tag, with live values and the most urgent alarm below each branch."""
+"""The navigation tree: municipality → site → asset → tag, with live values and the most urgent alarm below each branch."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from PySide6.QtCore import (
@@ -15,132 +14,127 @@ from PySide6.QtCore import (
     QRectF,
     QSize,
     Qt,
+    QTimer,
     Signal,
 )
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTreeView, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QLineEdit,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from control_room.core.alarms import AlarmState, Priority
-from control_room.core.samples import Grade, Sample
+from control_room.core.samples import Sample
 from control_room.core.tags import Municipality, Tag
 from widgets.alarm_symbol import paint_alarm_symbol
 from widgets.palette import LIGHT, Palette
-from widgets.quality import explanation, value_text
+from widgets.quality import explanation
+from widgets.value_cell import aged_text, paint_value
 
 Index = QModelIndex | QPersistentModelIndex
+Present = Callable[[int], Sample | None]
+Marks = Mapping[int, tuple[Priority, AlarmState]]
 TAG_MIME = "application/x-control-room-tag"
 NAME, VALUE = 0, 1
-SYMBOL = 18
+_ROLE = Qt.ItemDataRole
+_SYMBOL_PX = 18
+_ROW_PX = 25
+_VALUE_PX = 142
+# of a drag or a menu, so many tags at most are meant
+_MOST_TAGS = 16
+# a filter that finds more leaves the branches closed: nobody reads so many
+_OPEN_AT_MOST = 400
+_REST_MS = 120
 
 
-@dataclass(slots=True)
-class _Branch:
-    """A node of the tree; a leaf has a tag."""
+@dataclass(slots=True, eq=False)
+class Branch:
+    """A row of the tree; a leaf has a tag. `worst` and `is_flashing` are rolled up from the alarms below."""
 
     name: str
-    parent: "_Branch | None"
+    parent: "Branch | None"
     row: int = 0
     tag: Tag | None = None
-    children: list["_Branch"] = field(default_factory=list)
-    # most urgent (priority, is unacknowledged) below, and how many alarms
-    worst: tuple[Priority, bool] | None = None
+    children: list["Branch"] = field(default_factory=list)
+    worst: Priority | None = None
+    is_flashing: bool = False
     count: int = 0
 
-    def add(self, name: str, tag: Tag | None = None) -> "_Branch":
+    def add(self, name: str, tag: Tag | None = None) -> "Branch":
         """Append a child."""
-        child = _Branch(name, self, len(self.children), tag)
+        child = Branch(name, self, len(self.children), tag)
         self.children.append(child)
         return child
 
+    def leaves(self) -> Iterator["Branch"]:
+        """Yield every leaf below, itself when it is one."""
+        if self.tag is not None:
+            yield self
+        for child in self.children:
+            yield from child.leaves()
+
 
 class TagTreeModel(QAbstractItemModel):
-    """The tree as Qt sees it; branches are built once for a configuration, values change in place."""
+    """The tree as Qt sees it: built once for a configuration and filter; values are looked up when a row is painted."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        """Start empty."""
+    def __init__(self, present: Present, now: Callable[[], datetime], parent: QWidget | None = None) -> None:
+        """Start empty. `present` gives a tag's newest sample as it may be shown, `now` the time in UTC."""
         super().__init__(parent)
-        self._root = _Branch("", None)
-        self._leaves: dict[int, _Branch] = {}
-        self._samples: dict[int, Sample] = {}
-        self._alarms: Mapping[int, tuple[Priority, AlarmState]] = {}
+        self.present = present
+        self.now = now
+        self._root = Branch("", None)
+        self._leaves: dict[int, Branch] = {}
+        self._marks: Marks = {}
         self._palette = LIGHT
         self._icons: dict[tuple[Priority, bool], QIcon] = {}
-        self._is_lit = True
+        self.is_lit = True
+
+    @property
+    def tag_count(self) -> int:
+        """Return how many tags are shown."""
+        return len(self._leaves)
+
+    @property
+    def is_anything_flashing(self) -> bool:
+        """Return whether an alarm below is not acknowledged."""
+        return self._root.is_flashing
 
     def show_tags(self, municipalities: Sequence[Municipality], tags: Sequence[Tag], text: str = "") -> None:
         """Build the tree of the tags whose names, keys or places contain every word of `text`."""
         self.beginResetModel()
         words = text.lower().split()
-        self._root, self._leaves = _Branch("", None), {}
-        branches: dict[tuple[int, ...] | tuple[Any, ...], _Branch] = {}
-        for one in municipalities:
-            branches[(one.id,)] = self._root.add(one.name)
-        for tag in sorted(tags, key=lambda tag: (tag.municipality_id, tag.site, tag.asset, tag.key)):
-            if (tag.municipality_id,) in branches and _matches(tag, words):
-                self._leaves[tag.id] = self._place(branches, tag).add(tag.name, tag)
-        self._drop_empty(words)
+        self._root, self._leaves = Branch("", None), {}
+        names = {one.id: one.name for one in municipalities}
+        paths: dict[tuple[Any, ...], Branch] = {(): self._root}
+        for tag in sorted(tags, key=lambda one: (names.get(one.municipality_id, ""), one.site, natural(one.asset), one.name)):
+            place = (names.get(tag.municipality_id, "?"), tag.site, tag.asset)
+            if _matches(tag, place, words):
+                self._leaves[tag.id] = _branch(paths, place).add(tag.name, tag)
         self._roll_up()
         self.endResetModel()
 
-    def _place(self, branches: dict[Any, _Branch], tag: Tag) -> _Branch:
-        path: tuple[Any, ...] = (tag.municipality_id,)
-        for name in (tag.site, tag.asset):
-            parent, path = branches[path], (*path, name)
-            if path not in branches:
-                branches[path] = parent.add(name)
-        return branches[path]
-
-    def _drop_empty(self, words: list[str]) -> None:
-        if words:
-            self._root.children = [one for one in self._root.children if one.children]
-            for row, child in enumerate(self._root.children):
-                child.row = row
-
-    def show_samples(self, samples: Iterable[Sample]) -> None:
-        """Show new values; one signal for each asset that changed."""
-        changed: defaultdict[int, list[int]] = defaultdict(list)
-        parents: dict[int, _Branch] = {}
-        for sample in samples:
-            self._samples[sample.tag_id] = sample
-            leaf = self._leaves.get(sample.tag_id)
-            if leaf is not None and leaf.parent is not None:
-                parents[id(leaf.parent)] = leaf.parent
-                changed[id(leaf.parent)].append(leaf.row)
-        for key, rows in changed.items():
-            branch = parents[key].children
-            first, last = branch[min(rows)], branch[max(rows)]
-            self.dataChanged.emit(
-                self.createIndex(first.row, VALUE, first), self.createIndex(last.row, VALUE, last), [Qt.ItemDataRole.DisplayRole]
-            )
-
-    def show_alarms(self, alarms: Mapping[int, tuple[Priority, AlarmState]]) -> None:
-        """Show the most urgent alarm of each tag and roll them up."""
-        self._alarms = alarms
+    def show_alarms(self, marks: Marks) -> None:
+        """Roll up the most urgent alarm of each tag."""
+        self._marks = marks
         self._roll_up()
-        self._repaint_names()
-
-    def set_blink(self, is_lit: bool) -> None:
-        """Flash the symbols of what is not acknowledged."""
-        self._is_lit = is_lit
-        if any(state is AlarmState.UNACKNOWLEDGED for _, state in self._alarms.values()):
-            self._repaint_names()
-
-    def _repaint_names(self) -> None:
-        # views ask again only for what they show
-        self.dataChanged.emit(QModelIndex(), QModelIndex(), [Qt.ItemDataRole.DecorationRole])
 
     def _roll_up(self) -> None:
-        def gather(branch: _Branch) -> None:
-            branch.worst, branch.count = None, 0
-            if branch.tag is not None and branch.tag.id in self._alarms:
-                priority, state = self._alarms[branch.tag.id]
-                branch.worst, branch.count = (priority, state is AlarmState.UNACKNOWLEDGED), 1
-            for child in branch.children:
-                gather(child)
-                branch.count += child.count
-                branch.worst = _worse(branch.worst, child.worst)
-
-        gather(self._root)
+        for branch in _all(self._root):
+            branch.worst, branch.is_flashing, branch.count = None, False, 0
+        for tag_id, (priority, state) in self._marks.items():
+            branch = self._leaves.get(tag_id)
+            while branch is not None:
+                branch.worst = priority if branch.worst is None else min(branch.worst, priority)
+                branch.is_flashing |= state in (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED)
+                branch.count += 1
+                branch = branch.parent
 
     def apply_palette(self, palette: Palette) -> None:
         """Use the theme's colours."""
@@ -149,193 +143,305 @@ class TagTreeModel(QAbstractItemModel):
 
     def tag_of(self, index: Index) -> Tag | None:
         """Return the tag of a row, None for a branch."""
-        branch = self._branch(index)
-        return branch.tag
+        return self.branch(index).tag
 
-    def tags_below(self, index: Index) -> list[Tag]:
-        """Return every tag of a branch."""
-        found, waiting = [], [self._branch(index)]
-        while waiting:
-            branch = waiting.pop()
-            if branch.tag is not None:
-                found.append(branch.tag)
-            waiting += reversed(branch.children)
-        return found
+    def tags_below(self, index: Index) -> list[int]:
+        """Return the first tags of a branch."""
+        return [leaf.tag.id for leaf, _ in zip(self.branch(index).leaves(), range(_MOST_TAGS), strict=False) if leaf.tag]
 
     def index_of(self, tag_id: int) -> QModelIndex:
         """Return the row of a tag, an invalid one when it is not shown."""
         leaf = self._leaves.get(tag_id)
         return self.createIndex(leaf.row, NAME, leaf) if leaf is not None else QModelIndex()
 
-    def branch_name(self, index: Index) -> str:
-        """Return a row's name without its count."""
-        return self._branch(index).name
-
-    def _branch(self, index: Index) -> _Branch:
+    def branch(self, index: Index) -> Branch:
+        """Return what stands in a row, the root for an invalid index."""
         branch = index.internalPointer() if index.isValid() else self._root
-        assert isinstance(branch, _Branch)
+        assert isinstance(branch, Branch)
         return branch
 
     # --- what Qt asks
 
     def index(self, row: int, column: int, parent: Index = QModelIndex()) -> QModelIndex:
-        children = self._branch(parent).children
-        if not 0 <= row < len(children) or not 0 <= column <= VALUE:
+        children = self.branch(parent).children
+        if not 0 <= row < len(children) or not 0 <= column <= VALUE or (parent.isValid() and parent.column() != NAME):
             return QModelIndex()
         return self.createIndex(row, column, children[row])
 
     def parent(self, index: Index = QModelIndex()) -> QModelIndex:  # type: ignore[override]
-        branch = self._branch(index).parent if index.isValid() else None
-        if branch is None or branch.parent is None:
+        above = self.branch(index).parent if index.isValid() else None
+        if above is None or above.parent is None:
             return QModelIndex()
-        return self.createIndex(branch.row, NAME, branch)
+        return self.createIndex(above.row, NAME, above)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:
-        return 0 if parent.column() > 0 else len(self._branch(parent).children)
+        return 0 if parent.isValid() and parent.column() != NAME else len(self.branch(parent).children)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:
         return 2
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if role == Qt.ItemDataRole.DisplayRole and orientation is Qt.Orientation.Horizontal:
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole) -> Any:
+        if role == _ROLE.DisplayRole and orientation is Qt.Orientation.Horizontal:
             return ("Name", "Value")[section]
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        branch = self._branch(index)
+    def data(self, index: Index, role: int = _ROLE.DisplayRole) -> Any:
+        branch = self.branch(index)
+        if role == _ROLE.ToolTipRole and branch.tag is not None:
+            return explanation(branch.tag, self.present(branch.tag.id), self.now())
         if index.column() == VALUE:
-            return self._value(branch, role)
-        if role == Qt.ItemDataRole.DisplayRole:
+            is_text = role == _ROLE.DisplayRole and branch.tag is not None
+            return aged_text(branch.tag, self.present(branch.tag.id), self.now()) if is_text and branch.tag else None
+        if role == _ROLE.DisplayRole:
             return f"{branch.name}  ({branch.count})" if branch.count and branch.tag is None else branch.name
-        if role == Qt.ItemDataRole.DecorationRole and branch.worst is not None:
-            priority, is_flashing = branch.worst
-            return self._icon(priority, is_filled=self._is_lit or not is_flashing)
-        if role == Qt.ItemDataRole.ToolTipRole and branch.tag is not None:
-            return explanation(branch.tag, self._samples.get(branch.tag.id), datetime.now(UTC))
-        return None
-
-    def _value(self, branch: _Branch, role: int) -> Any:
-        if branch.tag is None:
-            return None
-        sample = self._samples.get(branch.tag.id)
-        if role == Qt.ItemDataRole.DisplayRole:
-            return value_text(branch.tag, sample)
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        if role == Qt.ItemDataRole.ForegroundRole and (sample is None or sample.grade is not Grade.GOOD):
-            return QColor(self._palette.untrusted)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return explanation(branch.tag, sample, datetime.now(UTC))
+        if role == _ROLE.DecorationRole and branch.worst is not None:
+            return self._icon(branch.worst, is_filled=self.is_lit or not branch.is_flashing)
+        if role == _ROLE.SizeHintRole:
+            return QSize(0, _ROW_PX)
         return None
 
     def _icon(self, priority: Priority, *, is_filled: bool) -> QIcon:
         key = (priority, is_filled)
         if key not in self._icons:
-            picture = QPixmap(SYMBOL, SYMBOL)
-            picture.fill(Qt.GlobalColor.transparent)
-            painter = QPainter(picture)
-            paint_alarm_symbol(painter, QRectF(0, 0, SYMBOL, SYMBOL), priority, self._palette, is_filled=is_filled)
-            painter.end()
-            self._icons[key] = QIcon(picture)
+            self._icons[key] = _symbol(priority, self._palette, is_filled=is_filled)
         return self._icons[key]
 
     def mimeTypes(self) -> list[str]:
         return [TAG_MIME]
 
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
-        tags = [tag.id for index in indexes if index.column() == NAME for tag in self.tags_below(index)]
+        tags = [tag_id for index in indexes if index.column() == NAME for tag_id in self.tags_below(index)]
         content = QMimeData()
-        content.setData(TAG_MIME, ",".join(str(tag_id) for tag_id in tags[:16]).encode())
+        content.setData(TAG_MIME, ",".join(str(tag_id) for tag_id in dict.fromkeys(tags)).encode())
         return content
 
 
-def _matches(tag: Tag, words: list[str]) -> bool:
-    text = f"{tag.name} {tag.key} {tag.site} {tag.asset} {tag.element}".lower()
+def natural(name: str) -> tuple[tuple[str, int], ...]:
+    """Return a sort key by which 'Pump 2' comes before 'Pump 10'."""
+    words = name.split()
+    return tuple(("", int(word)) if word.isdecimal() else (word.lower(), 0) for word in words)
+
+
+def _branch(paths: dict[tuple[Any, ...], Branch], place: tuple[str, ...]) -> Branch:
+    for depth in range(1, len(place) + 1):
+        if place[:depth] not in paths:
+            paths[place[:depth]] = paths[place[: depth - 1]].add(place[depth - 1])
+    return paths[place]
+
+
+def _matches(tag: Tag, place: tuple[str, ...], words: Sequence[str]) -> bool:
+    if not words:
+        return True
+    text = f"{tag.name} {tag.key} {tag.element} {' '.join(place)}".lower()
     return all(word in text for word in words)
 
 
-def _worse(one: tuple[Priority, bool] | None, other: tuple[Priority, bool] | None) -> tuple[Priority, bool] | None:
-    if one is None or other is None:
-        return one or other
-    # flashing comes before urgent: what nobody has seen matters most
-    return min(one, other, key=lambda worst: (not worst[1], worst[0]))
+def _all(root: Branch) -> Iterator[Branch]:
+    yield root
+    for child in root.children:
+        yield from _all(child)
+
+
+def _symbol(priority: Priority, palette: Palette, *, is_filled: bool) -> QIcon:
+    picture = QPixmap(_SYMBOL_PX, _SYMBOL_PX)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    paint_alarm_symbol(painter, QRectF(0, 0, _SYMBOL_PX, _SYMBOL_PX), priority, palette, is_filled=is_filled)
+    painter.end()
+    icon = QIcon(picture)
+    # a selected row keeps the alarm's true colours
+    icon.addPixmap(picture, QIcon.Mode.Selected)
+    return icon
+
+
+class _ValueDelegate(QStyledItemDelegate):
+    """Paints values so that what may not be trusted looks it."""
+
+    def __init__(self, tree: "TagTree") -> None:
+        super().__init__(tree)
+        self._tree = tree
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        model, palette, box = self._tree.model, self._tree.colours, option.rect  # type: ignore[attr-defined]
+        is_selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        if is_selected:
+            painter.fillRect(box, QColor(palette.selection))
+        tag = model.tag_of(index)
+        if tag is not None:
+            sample = model.present(tag.id)
+            paint_value(painter, QRectF(box), tag, sample, model.now(), palette, is_selected=is_selected)
+
+
+class _View(QTreeView):
+    """The tree view; says in its middle why it is empty."""
+
+    empty_words = ""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.model().rowCount() == 0 and self.empty_words:
+            painter = QPainter(self.viewport())
+            painter.setPen(self.palette().placeholderText().color())
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.viewport().rect().adjusted(12, 0, -12, 0), flags, self.empty_words)
+            painter.end()
 
 
 class TagTree(QWidget):
-    """The tree with its filter."""
+    """The tree with its filter.
+
+    Signals: tag_activated(tag id), menu_wanted(tag ids, words that find them, place on screen), tags_seen(tag ids): the
+    rows that a person can see, whose values are worth to be fed.
+    """
 
     tag_activated = Signal(int)
-    menu_wanted = Signal(list, QPoint)
+    menu_wanted = Signal(list, str, QPoint)
+    tags_seen = Signal(list)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, present: Present, now: Callable[[], datetime], parent: QWidget | None = None) -> None:
         """Start empty."""
         super().__init__(parent)
+        self.colours: Palette = LIGHT
         self._municipalities: Sequence[Municipality] = ()
         self._tags: Sequence[Tag] = ()
-        self.model = TagTreeModel(self)
+        self._opened: set[tuple[str, ...]] | None = None
+        self.model = TagTreeModel(present, now, self)
         self.filter = QLineEdit(self)
         self.filter.setPlaceholderText("Find a tag, asset or place")
         self.filter.setClearButtonEnabled(True)
-        self.filter.textChanged.connect(self._rebuild)
-        self.view = QTreeView(self)
-        self.view.setModel(self.model)
-        self.view.setUniformRowHeights(True)
-        self.view.setIconSize(QSize(SYMBOL, SYMBOL))
-        self.view.setDragEnabled(True)
-        self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.view.customContextMenuRequested.connect(self._on_menu)
-        self.view.activated.connect(self._on_activated)
-        header = self.view.header()
+        self.view = _View(self)
+        self._make_view()
+        self._typing = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._typing.timeout.connect(self.flush)
+        self._looking = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._looking.timeout.connect(self._tell_seen)
+        self.filter.textChanged.connect(lambda _: self._typing.start())
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.filter)
+        column.addWidget(self.view, 1)
+        self.setFocusProxy(self.view)
+        for moved in (self.view.verticalScrollBar().valueChanged, self.view.expanded, self.view.collapsed):
+            moved.connect(lambda _: self._looking.start())
+        self.view.verticalScrollBar().rangeChanged.connect(lambda *_: self._looking.start())
+
+    def _make_view(self) -> None:
+        view = self.view
+        view.setModel(self.model)
+        view.setItemDelegateForColumn(VALUE, _ValueDelegate(self))
+        view.setUniformRowHeights(True)
+        view.setIndentation(16)
+        view.setIconSize(QSize(_SYMBOL_PX, _SYMBOL_PX))
+        view.setDragEnabled(True)
+        view.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+        view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        view.customContextMenuRequested.connect(self._on_menu)
+        view.activated.connect(self._on_activated)
+        header = view.header()
         header.setStretchLastSection(False)
+        header.setMinimumSectionSize(60)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(VALUE, QHeaderView.ResizeMode.Fixed)
-        header.resizeSection(VALUE, 108)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(4, 4, 4, 4)
-        column.addWidget(self.filter)
-        column.addWidget(self.view)
+        header.resizeSection(VALUE, _VALUE_PX)
+
+    # --- what others tell it
 
     def show_tags(self, municipalities: Sequence[Municipality], tags: Sequence[Tag]) -> None:
         """Show these; what was open stays open as far as it is still there."""
         self._municipalities, self._tags = municipalities, tags
-        self._rebuild()
+        self.flush()
 
-    def _rebuild(self) -> None:
-        opened = self._opened(QModelIndex(), ())
-        self.model.show_tags(self._municipalities, self._tags, self.filter.text())
-        if self.filter.text().strip():
-            self.view.expandAll()
+    def show_values(self) -> None:
+        """Paint the values that can be seen anew."""
+        left = self.view.columnViewportPosition(VALUE)
+        self.view.viewport().update(left, 0, self.view.columnWidth(VALUE), self.view.viewport().height())
+
+    def show_alarms(self, marks: Marks) -> None:
+        """Show the most urgent alarm of each tag, rolled up."""
+        self.model.show_alarms(marks)
+        self.view.viewport().update()
+
+    def set_blink(self, is_lit: bool) -> None:
+        """Flash the symbols above what is not acknowledged."""
+        self.model.is_lit = is_lit
+        if self.model.is_anything_flashing:
+            self.view.viewport().update()
+
+    def apply_palette(self, palette: Palette) -> None:
+        """Use the theme's colours."""
+        self.colours = palette
+        self.model.apply_palette(palette)
+        self.view.viewport().update()
+
+    def select(self, tag_id: int) -> None:
+        """Show and select a tag's row; a filter that hides it is cleared."""
+        if not self.model.index_of(tag_id).isValid() and self.filter.text():
+            self.filter.clear()
+            self.flush()
+        index = self.model.index_of(tag_id)
+        if index.isValid():
+            self.view.setCurrentIndex(index)
+            self.view.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
+
+    def flush(self) -> None:
+        """Build the tree for what is typed, now."""
+        self._typing.stop()
+        text = self.filter.text().strip()
+        if self.model.tag_count and self._opened is None:
+            self._opened = self._open_paths(QModelIndex(), ())
+        self.model.show_tags(self._municipalities, self._tags, text)
+        if text:
+            if self.model.tag_count <= _OPEN_AT_MOST:
+                self.view.expandAll()
+            else:
+                self.view.expandToDepth(0)
         else:
-            self._open(QModelIndex(), (), opened)
+            self._open(QModelIndex(), (), self._opened)
+            self._opened = None
+        self.view.empty_words = "Nothing matches" if text else "No tags are configured"
+        self._looking.start()
 
-    def _opened(self, parent: QModelIndex, path: tuple[str, ...]) -> set[tuple[str, ...]]:
+    # --- what is open, what is seen
+
+    def _open_paths(self, parent: QModelIndex, path: tuple[str, ...]) -> set[tuple[str, ...]]:
         found = set()
         for row in range(self.model.rowCount(parent)):
             index = self.model.index(row, NAME, parent)
             if self.view.isExpanded(index):
-                own = (*path, self.model.branch_name(index))
-                found |= {own} | self._opened(index, own)
+                own = (*path, self.model.branch(index).name)
+                found |= {own} | self._open_paths(index, own)
         return found
 
-    def _open(self, parent: QModelIndex, path: tuple[str, ...], opened: set[tuple[str, ...]]) -> None:
+    def _open(self, parent: QModelIndex, path: tuple[str, ...], opened: set[tuple[str, ...]] | None) -> None:
         for row in range(self.model.rowCount(parent)):
             index = self.model.index(row, NAME, parent)
-            own = (*path, self.model.branch_name(index))
+            own = (*path, self.model.branch(index).name)
             # with nothing remembered, the municipalities stand open
-            if own in opened or (not opened and not path):
+            if own in opened if opened is not None else not path:
                 self.view.setExpanded(index, True)
                 self._open(index, own, opened)
 
-    def select(self, tag_id: int) -> None:
-        """Show a tag's row."""
-        index = self.model.index_of(tag_id)
-        if index.isValid():
-            self.view.scrollTo(index)
-            self.view.setCurrentIndex(index)
+    def seen(self) -> list[int]:
+        """Return the tags whose rows can be seen."""
+        found = []
+        index = self.view.indexAt(QPoint(1, 1))
+        bottom = self.view.viewport().height()
+        while index.isValid() and self.view.visualRect(index).top() < bottom:
+            tag = self.model.tag_of(index)
+            if tag is not None:
+                found.append(tag.id)
+            index = self.view.indexBelow(index)
+        return found
+
+    def _tell_seen(self) -> None:
+        self.tags_seen.emit(self.seen())
+
+    # --- what a person does
 
     def _on_activated(self, index: QModelIndex) -> None:
         tag = self.model.tag_of(index)
@@ -344,6 +450,7 @@ class TagTree(QWidget):
 
     def _on_menu(self, position: QPoint) -> None:
         chosen = self.view.selectionModel().selectedRows(NAME)
-        tags = list(dict.fromkeys(tag.id for index in chosen for tag in self.model.tags_below(index)))
+        tags = list(dict.fromkeys(tag_id for index in chosen for tag_id in self.model.tags_below(index)))[:_MOST_TAGS]
         if tags:
-            self.menu_wanted.emit(tags, self.view.viewport().mapToGlobal(position))
+            words = self.model.branch(chosen[0]).name
+            self.menu_wanted.emit(tags, words, self.view.viewport().mapToGlobal(position))

@@ -8,13 +8,14 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from control_room.core.errors import CannotStart
 
-START_TIMEOUT_S = 10.0
+_POLL_S = 0.05
 
 
 def find_mosquitto() -> str | None:
@@ -23,40 +24,47 @@ def find_mosquitto() -> str | None:
 
 
 def run_mosquitto(program: str, folder: Path, port: int, pipe: "Connection[Any, Any]") -> None:
-    """Run Mosquitto on loopback until the pipe ends.
+    """Run Mosquitto on loopback until the pipe ends; sends ("started", its process id).
 
     The demo's plant has no secrets: whoever is on this machine may read and publish.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     folder.mkdir(parents=True, exist_ok=True)
-    config = folder / "mosquitto.conf"
+    config = folder / f"mosquitto-{port}.conf"
     lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "persistence false", "log_dest none"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # else it changes to a user that may not read this folder
         lines.append("user root")
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    with subprocess.Popen(
-        [program, "-c", str(config)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as broker:
-        while broker.poll() is None and not pipe.poll(1.0):
-            continue
+    nothing = subprocess.DEVNULL
+    with subprocess.Popen([program, "-c", str(config)], stdin=nothing, stdout=nothing, stderr=nothing) as broker:
+        try:
+            pipe.send(("started", broker.pid))
+            # whatever arrives, or nothing more, means the end
+            while broker.poll() is None and not pipe.poll(1.0):
+                continue
+        except OSError:
+            # the parent is gone
+            pass
         broker.terminate()
+    config.unlink(missing_ok=True)
 
 
-def wait_until_open(port: int) -> None:
-    """Return when something listens on the port; raises CannotStart after START_TIMEOUT_S."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
+def wait_until_open(port: int, timeout_s: float, is_ending: Callable[[], bool]) -> None:
+    """Return when something listens on the port or the simulator ends; raises CannotStart after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline and not is_ending():
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
             return
         except OSError:
-            time.sleep(0.05)
-    raise CannotStart(f"No MQTT broker answers on port {port}.", advice="Start it, or leave --broker-port out.")
+            time.sleep(_POLL_S)
+    if not is_ending():
+        raise CannotStart(f"No MQTT broker answers on port {port}.", advice="Start it, or leave --broker-port out.")
 
 
 def run_amqtt(port: int, pipe: "Connection[Any, Any]") -> None:
-    """Serve MQTT 3.1.1 with amqtt until the pipe ends."""
+    """Serve MQTT 3.1.1 with amqtt until the pipe ends; sends ("started", None)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.disable(logging.CRITICAL)
     asyncio.run(_serve(port, pipe))
@@ -74,5 +82,6 @@ async def _serve(port: int, pipe: "Connection[Any, Any]") -> None:
     await broker.start()
     ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(pipe.fileno(), ended.set)
+    pipe.send(("started", None))
     await ended.wait()
     await broker.shutdown()

@@ -1,12 +1,9 @@
 """What goes wrong in the plant: asked for by a person, or by a script that a seed repeats."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
-
-from control_room.core.tags import Quantity
-from control_room.simulator.instruments import Instrument
 
 
 class FaultKind(StrEnum):
@@ -21,7 +18,7 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`element` is a junction for BURST, a pump for TRIP, a tag's key for STUCK and BAD, a device for LINK."""
+    """`element` is a junction for BURST, a pump for TRIP, a tag's key for STUCK and BAD, an outstation for LINK."""
 
     kind: FaultKind
     element: str
@@ -29,7 +26,13 @@ class Fault:
 
 
 # a demonstration begins with what physics shows, and shows every kind in its first minutes
-_OPENING = ((8.0, FaultKind.BURST), (22.0, FaultKind.TRIP), (34.0, FaultKind.BAD), (46.0, FaultKind.LINK), (62.0, FaultKind.STUCK))
+_OPENING = (
+    (6.0, FaultKind.BURST),
+    (24.0, FaultKind.TRIP),
+    (36.0, FaultKind.BAD),
+    (48.0, FaultKind.LINK),
+    (62.0, FaultKind.STUCK),
+)
 _DURATIONS_S = {
     FaultKind.BURST: (35.0, 60.0),
     FaultKind.TRIP: (25.0, 50.0),
@@ -39,23 +42,25 @@ _DURATIONS_S = {
 }
 
 
-def script(instruments: Sequence[Instrument], offset_s: float, random: Random) -> Iterator[tuple[float, Fault]]:
-    """Yield (seconds after the start, fault) for ever: one of each kind first, then seldom and by chance."""
-    for after_s, kind in _OPENING:
-        yield after_s + offset_s, _fault(kind, instruments, random)
-    after_s = 90.0 + offset_s
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A fault of the script: when it happens (seconds after the start), for how long, and a lot in [0, 1) for where."""
+
+    at_s: float
+    kind: FaultKind
+    seconds: float
+    lot: float
+
+
+def script(offset_s: float, random: Random) -> Iterator[Plan]:
+    """Yield faults for ever: one of each kind first, then seldom and by chance."""
+    for at_s, kind in _OPENING:
+        yield _plan(at_s + offset_s, kind, random)
+    at_s = 90.0 + offset_s
     while True:
-        after_s += random.uniform(40.0, 160.0)
-        yield after_s, _fault(random.choice(list(FaultKind)), instruments, random)
+        at_s += random.uniform(60.0, 180.0)
+        yield _plan(at_s, random.choice(list(FaultKind)), random)
 
 
-def _fault(kind: FaultKind, instruments: Sequence[Instrument], random: Random) -> Fault:
-    if kind is FaultKind.BURST:
-        elements = [one.source[1] for one in instruments if one.tag.key.startswith("PL")]
-    elif kind is FaultKind.TRIP:
-        elements = [one.source[1] for one in instruments if one.source[2] == "TRIP"]
-    elif kind is FaultKind.LINK:
-        elements = sorted({one.device for one in instruments})
-    else:
-        elements = [one.tag.key for one in instruments if one.tag.quantity in (Quantity.PRESSURE, Quantity.FLOW)]
-    return Fault(kind, random.choice(elements), random.uniform(*_DURATIONS_S[kind]))
+def _plan(at_s: float, kind: FaultKind, random: Random) -> Plan:
+    return Plan(at_s, kind, random.uniform(*_DURATIONS_S[kind]), random.random())

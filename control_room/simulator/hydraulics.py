@@ -4,9 +4,9 @@ Only the plant's own process imports this: WNTR takes seconds and hundreds of me
 """
 
 import logging
+import math
 import re
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +23,13 @@ _QUALITY_STEP_S = 300
 _BULK_DECAY_PER_S = -0.5 / DAY_S
 # WNTR counts concentrations in kg/m3
 _SOURCE_CHLORINE, _FIRST_CHLORINE = 0.0012, 0.0008
+# for a file whose demands are flat: a share of the mean for each hour of the day, as ky4 and ky10 have it
+_HOUSEHOLD_DAY = (
+    *(0.33, 0.25, 0.21, 0.21, 0.26, 0.36, 0.53, 0.91, 1.20, 1.30, 1.34, 1.34),
+    *(1.32, 1.27, 1.25, 1.25, 1.28, 1.37, 1.52, 1.70, 1.75, 1.67, 0.90, 0.48),
+)
+_OPEN_GLOBE_VALVE = 10.0  # minor loss coefficient, fully open (EPANET 2.2 manual, table 3.3)
+_NO_FLOW_M3_PER_S = 1e-5
 _LEVEL = re.compile(r"IF TANK (\S+) LEVEL (BELOW|ABOVE) (\S+) THEN (?:PUMP|PIPE|VALVE) (\S+) STATUS IS (OPEN|CLOSED)")
 _TIME = re.compile(r"IF SYSTEM TIME IS (\d+):(\d+):(\d+) THEN (?:PUMP|PIPE|VALVE) (\S+) STATUS IS (OPEN|CLOSED)")
 
@@ -68,10 +75,35 @@ class Hydraulics:
     _links: dict[str, int] = field(default_factory=dict)
 
     def read(self, kind: str, key: str, code: str) -> float:
-        """Return the present value of a node's or a link's EPANET code."""
+        """Return the present value of a node's or a link's EPANET code; for kind "logic" what `derived` knows."""
+        if kind == "logic":
+            return self.derived(key, code)
         if kind == "node":
             return float(self.engine.ENgetnodevalue(self._index(kind, key), self.codes[code]))
         return float(self.engine.ENgetlinkvalue(self._index(kind, key), self.codes[code]))
+
+    def derived(self, key: str, code: str) -> float:
+        """Return a tank's FILL (%), a reservoir's SUPPLY (L/s), a valve's OPENING (%) or SETTING (m)."""
+        if code == "FILL":
+            tank = self.model.get_node(key)
+            depth_m = self.read("node", key, "PRESSURE") - tank.min_level
+            return float(100.0 * depth_m / (tank.max_level - tank.min_level))
+        if code == "SUPPLY":
+            return -self.read("node", key, "DEMAND")
+        if code == "OPENING":
+            return self._opening(key)
+        return self.read("link", key, code)
+
+    def _opening(self, valve: str) -> float:
+        """Return the opening in % of a linear globe valve that loses so much head: K v²/2g with K = K_open/opening²."""
+        link = self.model.get_link(valve)
+        flow_m3_per_s = abs(self.read("link", valve, "FLOW")) / 1_000
+        if flow_m3_per_s < _NO_FLOW_M3_PER_S:
+            return 0.0
+        speed_m_per_s = flow_m3_per_s / (math.pi * link.diameter**2 / 4)
+        loss_m = self.read("node", link.start_node_name, "HEAD") - self.read("node", link.end_node_name, "HEAD")
+        least_m = _OPEN_GLOBE_VALVE * speed_m_per_s**2 / (2 * 9.81)
+        return 100.0 * math.sqrt(least_m / loss_m) if loss_m > least_m else 100.0
 
     def write(self, kind: str, key: str, code: str, value: float) -> None:
         """Set a node's or a link's EPANET code; the next step calculates with it."""
@@ -186,7 +218,9 @@ def _check(path: Path, folder: Path) -> None:
     except EpanetException as fault:
         engine.ENclose()
         words = complaints(report, path) or [str(fault)]
-        raise BadNetworkFile(f"{path.name} is no usable network: {'; '.join(words)}.", advice="Correct the file.") from fault
+        raise BadNetworkFile(
+            f"{path.name} is no usable network: {'; '.join(words)}.", advice="Correct the file."
+        ) from fault
     engine.ENclose()
 
 
@@ -209,10 +243,7 @@ def _open(model: Any, tuning: Tuning, stem: Path, step_s: int) -> Hydraulics:
     import wntr.epanet.toolkit as toolkit
     from wntr.epanet.util import EN
 
-    controls = [str(control) for _, control in model.controls()]
-    level, time = _parse(controls)
-    for name in list(model.control_name_list):
-        model.remove_control(name)
+    level, time = _take_over_controls(model)
     _tune(model, tuning)
     _prepare(model, step_s)
     wntr.network.write_inpfile(model, f"{stem}.inp", units="LPS", version=2.2)
@@ -223,20 +254,26 @@ def _open(model: Any, tuning: Tuning, stem: Path, step_s: int) -> Hydraulics:
     engine.ENopenQ()
     engine.ENinitQ(0)
     wished = {name: pump.initial_status.name != "Closed" for name, pump in model.pumps()}
-    return Hydraulics(model, engine, EN, _level_controls(model, tuning) or level, time, wished)
+    speeds = {name: float(pump.base_speed) for name, pump in model.pumps() if pump.base_speed != 1.0}
+    controls = _level_controls(model, tuning) or level
+    return Hydraulics(model, engine, EN, controls, time, wished, _speeds=speeds)
 
 
-def _parse(controls: Iterable[str]) -> tuple[tuple[LevelControl, ...], tuple[TimeControl, ...]]:
+def _take_over_controls(model: Any) -> tuple[tuple[LevelControl, ...], tuple[TimeControl, ...]]:
+    """Return the controls that an outstation can follow and remove them; EPANET keeps the others."""
     level, time = [], {}
-    for words in controls:
-        if found := _LEVEL.search(words):
+    for name, control in list(model.controls()):
+        if found := _LEVEL.search(str(control)):
             tank, side, level_m, link, status = found.groups()
             level.append(LevelControl(tank, side == "ABOVE", float(level_m), link, status == "OPEN"))
-        elif found := _TIME.search(words):
+        elif found := _TIME.search(str(control)):
             hours, minutes, seconds, link, status = found.groups()
             # a week's programme is one day's, repeated
             at_s = (int(hours) * 3600 + int(minutes) * 60 + int(seconds)) % DAY_S
             time[at_s, link] = TimeControl(at_s, link, status == "OPEN")
+        else:
+            continue
+        model.remove_control(name)
     return tuple(level), tuple(time.values())
 
 
@@ -264,7 +301,7 @@ def _tune(model: Any, tuning: Tuning) -> None:
 
 
 def _prepare(model: Any, step_s: int) -> None:
-    """Make the network run for years, with chlorine from its sources; the files bring a day's pattern of demand."""
+    """Make the network run for years, with a day's demand and with chlorine from its sources."""
     options = model.options
     options.time.duration = _FOREVER_S
     options.time.hydraulic_timestep = step_s
@@ -273,6 +310,11 @@ def _prepare(model: Any, step_s: int) -> None:
     options.quality.parameter = "CHEMICAL"
     options.quality.inpfile_units = "mg/L"
     options.reaction.bulk_coeff = _BULK_DECAY_PER_S
+    if all(len(set(pattern.multipliers)) < 2 for _, pattern in model.patterns()):
+        model.add_pattern("household-day", list(_HOUSEHOLD_DAY))
+        for _, junction in model.junctions():
+            for demand in junction.demand_timeseries_list:
+                demand.pattern_name = "household-day"
     sources = set(model.reservoir_name_list)
     for name, node in model.nodes():
         node.initial_quality = _SOURCE_CHLORINE if name in sources else _FIRST_CHLORINE

@@ -11,7 +11,8 @@ from control_room.core.plant import PlantTag
 class Instrument:
     """One point: `source` names where the truth comes from, as (kind, EPANET id, code name).
 
-    Kinds: "node" and "link" read EPANET's value of that code; "logic" is the outstation's own (command, mode, trip).
+    Kinds: "node" and "link" read EPANET's value of that code; "logic" is derived from that, or the
+    outstation's own (command, mode, trip).
     `noise` is the standard deviation and `deadband` the change that is reported, both in the tag's unit; a point with
     `period_s` is also reported when nothing changed for so long (wall time).
     """
@@ -30,6 +31,7 @@ class Reading:
 
     value: float | None = None
     is_good: bool = True
+    is_cut: bool = False
     said_s: float = -math.inf
 
 
@@ -38,15 +40,13 @@ def measure(instrument: Instrument, truth: float, random: Random) -> float:
     if instrument.tag.states:
         return float(round(truth))
     noisy = truth + random.gauss(0.0, instrument.noise) if instrument.noise else truth
+    # at least one digit more than screens show
     return round(noisy, instrument.tag.decimals + 1)
 
 
-def is_worth_saying(instrument: Instrument, reading: Reading, value: float | None, is_good: bool, now_s: float) -> bool:
-    """Return whether the device reports now: on change beyond the deadband, of quality, or because its period is over."""
-    if reading.value is None or value is None or is_good != reading.is_good:
-        return reading.value != value or is_good != reading.is_good
-    if instrument.tag.states:
-        is_changed = value != reading.value
-    else:
-        is_changed = abs(value - reading.value) > instrument.deadband
-    return is_changed or now_s - reading.said_s >= instrument.period_s
+def is_worth_saying(instrument: Instrument, reading: Reading, value: float, is_good: bool, now_s: float) -> bool:
+    """Return whether the device reports now: on change beyond the deadband or of quality, or because it is time."""
+    if reading.value is None or is_good != reading.is_good or now_s - reading.said_s >= instrument.period_s:
+        return True
+    change = abs(value - reading.value)
+    return change > 0 if instrument.tag.states else change > instrument.deadband

@@ -1,18 +1,21 @@
-"""The MQTT devices of the demo's plant, in a process of their own, and the broker they speak to.
-
-Topics of one device:
+"""The MQTT devices of the demo's plant, in a process of their own: one client for each outstation with a radio.
 
 | topic | retained | payload |
 |---|---|---|
-| `<municipality>/<device>/data` | no | `{"t": "2026-03-01T06:00:00.000+00:00", "q": 192, "<field>": number, …}` |
-| `<municipality>/<device>/status` | yes | `online` or `offline`; the broker publishes `offline` as the device's last will |
+| `<municipality>/<outstation>/data` | no | `{"t": "2026-03-01T06:00:00.000Z", "q": 192, "PL07": {"pressure": 41.3}}` |
+| `<municipality>/<outstation>/status` | yes | `online` or `offline`; `offline` also as the outstation's last will |
 
-`t` is the time of the measurement (ISO 8601, or milliseconds since 1970); without it the time of arrival counts. `q` is 192
-good, 64 uncertain, 0 bad or 500 stale; without it the value is good. A value of `null` is no value.
+`t` is the time of the measurement: ISO 8601 with its zone, or milliseconds since 1970; without it the time of arrival
+counts. `q` is the quality of all values of the message: 192 good, 64 uncertain, 0 bad, 500 stale; without it 192.
+A message carries what has something new to say, any number of values as members of objects; `null` is no value.
+
+A tag's address is the data topic and the path to its value: `northfield/north-zone/data#PL07.pressure`. The status
+topic is the sibling `status` of the data topic: when it says `offline`, the values of the data topic are stale.
 """
 
 import json
 import signal
+import socket
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,52 +26,42 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from control_room.core.plant import PlantTag
-
 GOOD_Q, BAD_Q = 192, 0
+_WAITING_MESSAGES = 1_000
+_Place = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class DevicesOrder:
-    """Which devices speak to the broker on `port`: tags with their device, by municipality key."""
+    """Which outstations speak to the broker on `port`: (municipality, outstation) of each (municipality, tag key)."""
 
     port: int
-    points: Mapping[str, tuple[tuple[PlantTag, str], ...]]
-
-
-def topic_of(municipality: str, device: str) -> str:
-    """Return the device's data topic."""
-    return f"{municipality}/{device.lower()}/data"
-
-
-def field_of(tag_key: str) -> str:
-    """Return the tag's field in the device's payload."""
-    return tag_key.partition(".")[2]
+    outstations: Mapping[tuple[str, str], _Place]
 
 
 def address_of(municipality: str, device: str, tag_key: str) -> str:
-    """Return the tag's address for the MQTT driver."""
-    return f"{topic_of(municipality, device)}#{field_of(tag_key)}"
+    """Return the tag's address for an MQTT client."""
+    return f"{municipality}/{device}/data#{tag_key}"
 
 
-class _Device:
+class _Outstation:
     """One outstation with a radio: a client of its own, so that its last will is real."""
 
     def __init__(self, port: int, municipality: str, name: str) -> None:
-        self._topic = topic_of(municipality, name)
-        self._status = f"{municipality}/{name.lower()}/status"
+        self._topic, self._status = (f"{municipality}/{name}/{topic}" for topic in ("data", "status"))
         self._port = port
         self._client: paho.Client | None = None
+        self.set_cut(False)
 
     def set_cut(self, is_cut: bool) -> None:
         """Lose or regain the link; a lost link says no goodbye."""
         if is_cut and self._client is not None:
             client, self._client = self._client, None
-            sock = client.socket()
+            wire = client.socket()
             client.loop_stop()
-            if sock is not None:
+            if isinstance(wire, socket.socket):
                 # without DISCONNECT, so that the broker publishes the will
-                sock.close()
+                wire.close()
         elif not is_cut and self._client is None:
             self._client = self._connect()
 
@@ -76,64 +69,78 @@ class _Device:
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=self._status.replace("/", "-"))
         client.will_set(self._status, b"offline", qos=1, retain=True)
         client.reconnect_delay_set(1, 5)
+        # what cannot be sent for long is lost, as on a real radio
+        client.max_queued_messages_set(_WAITING_MESSAGES)
         client.on_connect = self._say_online
         client.connect_async("127.0.0.1", self._port, keepalive=10)
         client.loop_start()
         return client
 
-    def _say_online(self, client: paho.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
+    def _say_online(self, client: paho.Client, *_: Any) -> None:
         client.publish(self._status, b"online", qos=1, retain=True)
 
     def say(self, payload: Mapping[str, Any]) -> None:
-        """Publish a payload; without a link it is lost, as on a real radio."""
+        """Publish a payload; without a link it is lost."""
         if self._client is not None:
             self._client.publish(self._topic, json.dumps(payload).encode(), qos=1)
 
-    def close(self) -> None:
-        """Say goodbye."""
+    def say_goodbye(self) -> None:
+        """Tell that it ends, and end the session."""
         if self._client is not None:
             self._client.publish(self._status, b"offline", qos=1, retain=True)
             self._client.disconnect()
+
+    def join(self) -> None:
+        """Wait for the client's thread."""
+        if self._client is not None:
             self._client.loop_stop()
 
 
-def run_devices(order: DevicesOrder, pipe: "Connection[Any, Any]") -> None:
-    """Publish what the outstations report, (municipality, reports, {device: is cut}, seconds), until the pipe ends."""
+def run_devices(pipe: "Connection[Any, Any]") -> None:
+    """Publish for the outstations of the DevicesOrder that comes first, until the pipe ends.
+
+    Each further message is (municipality, reports, outstations without link, seconds since 1970).
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    device_of = {(key, tag.key): device for key, points in order.points.items() for tag, device in points}
-    devices = {
-        (key, device): _Device(order.port, key, device)
-        for key, points in order.points.items()
-        for device in {device for _, device in points}
-    }
-    for one in devices.values():
-        one.set_cut(False)
-    pipe.send(("ready",))
+    outstations: dict[_Place, _Outstation] = {}
     try:
+        order: DevicesOrder = pipe.recv()
+        outstations = {place: _Outstation(order.port, *place) for place in set(order.outstations.values())}
+        pipe.send(("ready",))
         while True:
-            _publish(devices, device_of, *pipe.recv())
-    except (EOFError, ConnectionError):
-        for one in devices.values():
-            one.close()
+            _publish(outstations, order, *pipe.recv())
+    except (EOFError, OSError):
+        for one in outstations.values():
+            one.say_goodbye()
+        for one in outstations.values():
+            one.join()
 
 
 def _publish(
-    devices: Mapping[tuple[str, str], _Device],
-    device_of: Mapping[tuple[str, str], str],
+    outstations: Mapping[_Place, _Outstation],
+    order: DevicesOrder,
     municipality: str,
     reports: Sequence[tuple[str, float | None, int]],
-    cut: Mapping[str, bool],
+    cut: frozenset[str],
     time_s: float,
 ) -> None:
-    for (key, name), device in devices.items():
+    for (key, name), outstation in outstations.items():
         if key == municipality:
-            device.set_cut(cut.get(name, False))
-    time = datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds")
-    payloads: defaultdict[tuple[str, int], dict[str, Any]] = defaultdict(lambda: {"t": time})
+            outstation.set_cut(name in cut)
+    for (place, _), payload in payloads(order, municipality, reports, time_s).items():
+        outstations[place].say(payload)
+
+
+def payloads(
+    order: DevicesOrder, municipality: str, reports: Sequence[tuple[str, float | None, int]], time_s: float
+) -> dict[tuple[_Place, int], dict[str, Any]]:
+    """Return the payload of each outstation and quality."""
+    time = datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    made: defaultdict[tuple[_Place, int], dict[str, Any]] = defaultdict(dict)
     for tag_key, value, quality in reports:
-        device_name = device_of.get((municipality, tag_key))
-        if device_name is not None:
-            q = GOOD_Q if quality == 0 else BAD_Q
-            payloads[device_name, q].update({"q": q, field_of(tag_key): value})
-    for (name, _), payload in payloads.items():
-        devices[municipality, name].say(payload)
+        q = GOOD_Q if quality == 0 else BAD_Q
+        payload = made[order.outstations[municipality, tag_key], q]
+        payload.update(t=time, q=q)
+        point, _, name = tag_key.partition(".")
+        payload.setdefault(point, {})[name] = value
+    return made

@@ -1,9 +1,9 @@
 """The demo's municipalities: what their networks are called, where they lie and how they are made to live.
 
-The networks are published examples. Net3 runs as it is. ky4 and ky10 are static: their pumps deliver constant power, some
-tanks lie off the hydraulic grade and never move, and in ky10 the demand exceeds what the pumps lift, so that half of
-its tanks run dry within a day and pressures fall to -190 m. `Tuning` says what the demo changes; with it every tank
-breathes, no pressure in the network is negative, and a day repeats itself.
+The networks are published examples. Net3 runs as it is. ky4 and ky10 are static: their pumps deliver constant power,
+some tanks lie off the hydraulic grade and never move, and in ky10 the demand exceeds what the pumps lift, so that half
+of its tanks run dry within a day and pressures fall to -190 m. `Tuning` says what the demo changes; with it every tank
+breathes and no customer's pressure is negative, for weeks.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ class Automatic:
 class Tuning:
     """What is changed in a network.
 
-    `demand` multiplies every demand; `lifts_m` raises tanks; `curves` gives pumps a head curve through one point (L/s, m),
-    taken from their operating point at constant power; `automatics` replace the file's own controls when there are any.
+    `demand` multiplies every demand; `lifts_m` raises tanks; `curves` gives pumps a head curve through one point (L/s,
+    m), taken from their operating point at constant power; `automatics`, if any, replace the file's level controls.
     """
 
     demand: float = 1.0

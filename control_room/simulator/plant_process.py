@@ -1,8 +1,8 @@
 """The plant's own process: all networks, calculated live; the only one that loads WNTR.
 
-It speaks through one pipe. Out: ("plants", [PlantModel]), ("failed", words), then each tick ("reports", municipality
-key, [(tag key, value, quality)], {device: is cut}, time in seconds since 1970). In: ("write", municipality key, tag key,
-value), ("fault", municipality key, kind, element, seconds), ("stop",).
+It speaks through one pipe. Out: ("plants", [PlantModel], {municipality: {fault kind: elements}}) or ("failed", error);
+after ("go",) each tick ("reports", municipality, [(tag key, value, quality)], outstations without link, seconds since
+1970). In: ("write", municipality, tag key, value), ("fault", municipality, kind, element, seconds).
 """
 
 import signal
@@ -10,17 +10,21 @@ import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from control_room.core.errors import ControlRoomError
+from control_room.core.errors import BadOption, ControlRoomError
 from control_room.simulator.faults import Fault, FaultKind
-from control_room.simulator.hydraulics import open_network
-from control_room.simulator.outstations import Outstations
-from control_room.simulator.plant_model import PlantModel, build
+from control_room.simulator.outstations import Outstations, outstations
+from control_room.simulator.plant_model import build
 
-TICK_S = 1.0
+TICK_S = 0.5
+# EPANET's steps are never longer: tanks and chlorine would become coarse
+_LONGEST_STEP_S = 300
+# a machine that slept does not make up for it
+_LATEST_S = 3.0
+# the municipalities do not suffer all at once
+_FAULT_OFFSET_S = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,40 +38,32 @@ class PlantOrder:
 
 
 def run_plant(order: PlantOrder, pipe: "Connection[Any, Any]") -> None:
-    """Run until told to stop or until the parent is gone (the pipe's end)."""
+    """Run until the parent is gone (the pipe's end)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with TemporaryDirectory(prefix="control-room-plant-") as name:
         try:
-            stations = _open(order, Path(name), pipe)
-        except ControlRoomError as fault:
-            pipe.send(("failed", str(fault)))
-            return
-        try:
+            stations = open_stations(order, Path(name))
+            elements = {key: one.elements for key, one in stations.items()}
+            pipe.send(("plants", [one.model for one in stations.values()], elements))
+            _obey(pipe.recv(), stations, 0.0)
             _live(stations, pipe)
-        except (EOFError, BrokenPipeError):
+        except ControlRoomError as fault:
+            pipe.send(("failed", fault))
+        except (EOFError, OSError):
             # the parent is gone: nobody is left to calculate for
             return
 
 
-def _open(order: PlantOrder, folder: Path, pipe: "Connection[Any, Any]") -> dict[str, Outstations]:
-    step_s = max(1, min(300, round(order.speed * TICK_S)))
-    models: list[PlantModel] = []
-    stations = {}
-    for number, network in enumerate(order.networks):
-        for part in ("day", "live"):
-            (folder / part).mkdir(exist_ok=True)
-        model = build(network, folder / "day")
-        models.append(model)
-        stations[model.plant.key] = Outstations(
-            model,
-            open_network(network, folder / "live", step_s),
-            order.speed,
-            Random(f"{order.seed} {model.plant.key}"),
-            order.has_faults,
-            # the municipalities do not suffer all at once
-            offset_s=7.0 * number,
-        )
-    pipe.send(("plants", models))
+def open_stations(order: PlantOrder, folder: Path) -> dict[str, Outstations]:
+    """Return the outstations by municipality, ready to step in ticks of TICK_S; raises BadNetworkFile or BadOption."""
+    stations: dict[str, Outstations] = {}
+    for number, name in enumerate(order.networks):
+        model, network = build(name, folder)
+        if model.plant.key in stations:
+            raise BadOption(f"The network '{name}' is named twice.", advice="Name each network once.")
+        network.set_step(max(1, min(_LONGEST_STEP_S, round(order.speed * TICK_S))))
+        offset_s = _FAULT_OFFSET_S * number if order.has_faults else None
+        stations[model.plant.key] = outstations(model, network, order.speed, order.seed, offset_s)
     return stations
 
 
@@ -75,26 +71,20 @@ def _live(stations: dict[str, Outstations], pipe: "Connection[Any, Any]") -> Non
     start = time.monotonic()
     tick = 0
     while True:
-        wall_s = time.monotonic() - start
-        for key, station in stations.items():
-            reports = station.step(wall_s)
-            cut = {device: station.is_cut(device) for device in {one.device for one in station.model.instruments}}
-            pipe.send(("reports", key, reports, cut, time.time()))
         tick += 1
-        # a machine that is too slow skips ticks instead of falling behind for ever
-        while start + tick * TICK_S < time.monotonic():
-            tick += 1
+        late_s = time.monotonic() - start - tick * TICK_S
+        if late_s > _LATEST_S:
+            start += late_s
         while pipe.poll(max(0.0, start + tick * TICK_S - time.monotonic())):
-            if not _obey(pipe.recv(), stations, time.monotonic() - start):
-                return
+            _obey(pipe.recv(), stations, tick * TICK_S)
+        for key, station in stations.items():
+            reports = station.step(tick * TICK_S)
+            pipe.send(("reports", key, reports, station.cut, time.time()))
 
 
-def _obey(order: tuple[Any, ...], stations: dict[str, Outstations], wall_s: float) -> bool:
+def _obey(order: tuple[Any, ...], stations: dict[str, Outstations], wall_s: float) -> None:
     match order:
         case ("write", key, tag, value):
             stations[key].obey(tag, value)
         case ("fault", key, kind, element, seconds):
             stations[key].cause(Fault(FaultKind(kind), element, seconds), wall_s)
-        case ("stop",):
-            return False
-    return True

@@ -4,104 +4,56 @@ The parent only passes on. Every child ends when its pipe does, so that nothing 
 """
 
 import json
-import multiprocessing
-import queue
-import secrets
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 import psutil
 
-from control_room.core.errors import BadNetworkFile, BadOption, CannotStart, LinkLost
+from control_room.core.errors import BadOption, LinkLost, PortInUse, WrongCredentials
 from control_room.core.plant import Plant, PlantConnection, as_document
 from control_room.simulator.broker import find_mosquitto, run_amqtt, run_mosquitto, wait_until_open
+from control_room.simulator.children import Child, Ended, raise_failed, stop
 from control_room.simulator.faults import FaultKind
+from control_room.simulator.hydraulics import network_file
 from control_room.simulator.mqtt_devices import DevicesOrder, address_of, run_devices
 from control_room.simulator.opc_ua_server import ServerOrder, node_address, run_server
-from control_room.simulator.plant_model import MQTT, OPC_UA, PlantModel
+from control_room.simulator.plant_model import PlantModel
 from control_room.simulator.plant_process import PlantOrder, run_plant
+from control_room.simulator.points import MQTT, OPC_UA
 
 Report = Callable[[str], None]
 
-START_TIMEOUT_S = 90.0
-STOP_TIMEOUT_S = 3.0
-PARENT_CHECK_S = 0.5
-# reports that may wait for a consumer that does not keep up; then the oldest are dropped
-WAITING = 100
+_CHECK_S = 0.5
+_BROKER_PORT = 1883
+_BROKER_START_S, _BROKER_ANSWER_S = 10.0, 3.0
+_PORTS = 200
+_PUBLISH_MS = 250
 
 
 @dataclass(frozen=True, slots=True)
 class SimulateOptions:
-    """What to simulate; `speed` is plant seconds per second, `opc_ua_port` the first port to try (0: any)."""
+    """What to simulate; `speed` is plant seconds per second, `opc_ua_port` the first port to try (0: any).
 
-    municipalities: tuple[str, ...]
-    speed: float
-    seed: int
-    document: Path | None
-    broker_port: int | None
-    opc_ua_port: int
-    faults: str
-    parent_pid: int | None
-    state_folder: Path
+    `document`: where to write the list of plant documents once all servers answer. `broker_port`: a broker that runs
+    already. `faults`: "script" or "none". `parent_pid`: end when that process is gone. `state_folder`: certificates.
+    """
 
-
-class _Child:
-    """A child process with a pipe; what it is sent waits in a bounded queue, so that it cannot block the others."""
-
-    def __init__(self, target: Callable[..., None], *arguments: Any, name: str) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, other = context.Pipe()
-        self.process: BaseProcess = context.Process(target=target, args=(*arguments, other), name=name, daemon=True)
-        self.process.start()
-        other.close()
-        self._waiting: queue.Queue[Any] = queue.Queue(WAITING)
-        threading.Thread(target=self._pass_on, daemon=True, name=f"to {name}").start()
-
-    def _pass_on(self) -> None:
-        while (message := self._waiting.get()) is not None:
-            try:
-                self.pipe.send(message)
-            except (OSError, ValueError):
-                # the child is gone; the parent sees it by its sentinel
-                return
-
-    def send(self, message: Any) -> None:
-        """Send without waiting; when the child does not keep up, the oldest message is dropped."""
-        try:
-            self._waiting.put_nowait(message)
-        except queue.Full:
-            self._waiting.get_nowait()
-            self._waiting.put_nowait(message)
-
-    def expect(self, what: str) -> tuple[Any, ...]:
-        """Return the child's next message; raises CannotStart with its words when it failed or says nothing."""
-        try:
-            if not self.pipe.poll(START_TIMEOUT_S):
-                raise CannotStart(f"The {what} did not start in {START_TIMEOUT_S:g} s.", advice="Try again.")
-            message = self.pipe.recv()
-        except (EOFError, OSError) as fault:
-            raise CannotStart(f"The {what} ended while starting.", advice="See the log.") from fault
-        return tuple(message)
-
-    def stop(self) -> None:
-        """End the child: by the end of its pipe, else by force."""
-        self.send(None)
-        self.pipe.close()
-
-    def join(self) -> None:
-        """Wait for the end, then make it."""
-        self.process.join(STOP_TIMEOUT_S)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+    municipalities: tuple[str, ...] = ("net3", "ky4", "ky10")
+    speed: float = 60.0
+    seed: int = 1
+    document: Path | None = None
+    broker_port: int | None = None
+    opc_ua_port: int = 4840
+    faults: str = "script"
+    parent_pid: int | None = None
+    state_folder: Path = Path()
 
 
 @dataclass(slots=True)
@@ -109,112 +61,154 @@ class _Plant:
     """Everything that runs."""
 
     options: SimulateOptions
-    engine: _Child
-    models: list[PlantModel]
-    servers: dict[str, _Child] = field(default_factory=dict)
-    devices: _Child | None = None
-    broker: _Child | None = None
+    ended: threading.Event
+    engine: Child
+    servers: list[Child]
+    devices: Child
+    broker: Child | None = None
+    broker_pid: int | None = None
+    by_key: dict[str, Child] = field(default_factory=dict)
     protocols: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def children(self) -> list[_Child]:
+    @property
+    def children(self) -> list[Child]:
         """Return every child of ours that must live."""
-        return [self.engine, *self.servers.values(), *(one for one in (self.devices, self.broker) if one is not None)]
+        return [self.engine, *self.servers, self.devices, *([self.broker] if self.broker is not None else [])]
+
+    def is_ending(self) -> bool:
+        """Return whether a signal came or the parent is gone."""
+        parent = self.options.parent_pid
+        return self.ended.is_set() or (parent is not None and not psutil.pid_exists(parent))
 
 
 def simulate(options: SimulateOptions, report: Report) -> int:
     """Run the plant until SIGTERM, SIGINT or the end of `parent_pid`; return the exit code.
 
-    Raises CannotStart or BadNetworkFile when it cannot begin.
+    Raises CannotStart or BadNetworkFile when it cannot begin or go on. Only the main thread may call it.
     """
+    _check(options)
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    before = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     report("Calculating the networks …")
-    order = PlantOrder(options.municipalities, options.speed, options.seed, options.faults == "script")
-    engine = _Child(run_plant, order, name="plant")
-    plant = _Plant(options, engine, [])
+    plant = _open(options, ended)
     try:
         _start(plant, report)
-        return _pass_on(plant, ended, report)
+        return _pass_on(plant, report)
+    except Ended:
+        return 0
     finally:
-        _stop(plant)
+        stop(plant.children)
+        _stop_orphan(plant.broker_pid)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _check(options: SimulateOptions) -> None:
+    """Raise what can be said before anything starts."""
+    if not options.municipalities:
+        raise BadOption("There is no network to simulate.", advice="Name one, such as net3.")
+    for name in options.municipalities:
+        network_file(name)
+
+
+def _open(options: SimulateOptions, ended: threading.Event) -> _Plant:
+    """Start all processes at once: each has seconds of its own work before it needs the others."""
+    order = PlantOrder(options.municipalities, options.speed, options.seed, options.faults == "script")
+    engine = Child("The plant", run_plant, order)
+    servers = [Child(f"The OPC UA server of {name}", run_server) for name in options.municipalities]
+    return _Plant(options, ended, engine, servers, Child("The MQTT devices", run_devices))
 
 
 def _start(plant: _Plant, report: Report) -> None:
-    kind, content = plant.engine.expect("plant")
-    if kind == "failed":
-        raise BadNetworkFile(str(content))
-    plant.models = content
     port = _start_broker(plant)
-    documents = [_start_server(plant, model, port) for model in plant.models]
-    _start_devices(plant, port)
+    _, models, elements = plant.engine.expect(plant.is_ending)
+    orders = _start_servers(plant, models, elements)
+    _start_devices(plant, models, port)
+    for server in plant.servers:
+        server.expect(plant.is_ending)
+    documents = [_document(model, order, port) for model, order in zip(models, orders, strict=True)]
     if plant.options.document is not None:
         _write_document(plant.options.document, documents)
+    plant.engine.send(("go",))
     tags = sum(len(one.tags) for one in documents)
     report(f"The plant runs: {len(documents)} municipalities, {tags} tags, MQTT on port {port}.")
+    for one in orders:
+        report(f"{one.name}: {one.endpoint}")
 
 
 def _start_broker(plant: _Plant) -> int:
     options = plant.options
     if options.broker_port is not None:
-        wait_until_open(options.broker_port)
+        wait_until_open(options.broker_port, _BROKER_ANSWER_S, plant.is_ending)
         return options.broker_port
-    port = _free_port(1883)
+    port = _free_port(_BROKER_PORT if options.opc_ua_port else 0)
     program = find_mosquitto()
-    target = partial(run_mosquitto, program, options.state_folder) if program else run_amqtt
-    plant.broker = _Child(target, port, name="broker")
-    wait_until_open(port)
+    if program is not None:
+        plant.broker = Child("The MQTT broker", run_mosquitto, program, options.state_folder, port)
+    else:
+        plant.broker = Child("The MQTT broker", run_amqtt, port)
+    _, plant.broker_pid = plant.broker.expect(plant.is_ending)
+    wait_until_open(port, _BROKER_START_S, plant.is_ending)
     return port
 
 
-def _start_server(plant: _Plant, model: PlantModel, broker_port: int) -> Plant:
-    key = model.plant.key
+def _start_servers(
+    plant: _Plant, models: list[PlantModel], elements: dict[str, dict[str, frozenset[str]]]
+) -> list[ServerOrder]:
     wanted = plant.options.opc_ua_port
-    tags = tuple(one.tag for one in model.instruments if one.tag.connection == OPC_UA)
-    password = secrets.token_urlsafe(12)
-    port = _free_port(wanted + len(plant.servers) if wanted else 0)
-    order = ServerOrder(key, model.plant.name, port, tags, "control-room", password)
-    server = _Child(run_server, order, name=f"opc-ua-{key}")
-    plant.servers[key] = server
-    first = server.expect("OPC UA server")
-    if first[0] == "failed":
-        raise CannotStart(str(first[1]), advice="Name another one with --opc-ua-port.")
-    return _document(model, order, broker_port)
+    orders: list[ServerOrder] = []
+    for server, model in zip(plant.servers, models, strict=True):
+        key = model.plant.key
+        order = ServerOrder(
+            key=key,
+            name=model.plant.name,
+            port=_free_port(max(wanted, *(one.port + 1 for one in orders)) if wanted and orders else wanted),
+            tags=tuple(one.tag for one in model.instruments if one.tag.connection == OPC_UA),
+            elements=elements[key],
+            user="control-room",
+            password=token_urlsafe(12),
+            certificates=plant.options.state_folder / "certificates",
+        )
+        plant.by_key[key] = server
+        server.send(order)
+        orders.append(order)
+    return orders
+
+
+def _start_devices(plant: _Plant, models: list[PlantModel], port: int) -> None:
+    points = [(model.plant.key, one) for model in models for one in model.instruments]
+    plant.protocols = {(key, one.tag.key): one.tag.connection for key, one in points}
+    outstations = {(key, one.tag.key): (key, one.device) for key, one in points if one.tag.connection == MQTT}
+    plant.devices.send(DevicesOrder(port, outstations))
+    plant.devices.expect(plant.is_ending)
 
 
 def _document(model: PlantModel, order: ServerOrder, broker_port: int) -> Plant:
     key = model.plant.key
-    connections = (
-        PlantConnection(
-            OPC_UA, OPC_UA, {"endpoint": order.endpoint, "user": order.user, "password": order.password}
-        ),
-        PlantConnection(MQTT, MQTT, {"host": "127.0.0.1", "port": broker_port, "base_topic": key}),
-    )
+    server = {
+        "endpoint": order.endpoint,
+        "user": order.user,
+        "password": order.password,
+        "publish_ms": _PUBLISH_MS,
+    }
+    broker = {"host": "127.0.0.1", "port": broker_port, "user": "", "password": "", "base_topic": key}
     tags = tuple(
         replace(
             one.tag,
-            address=node_address(one.tag.key) if one.tag.connection == OPC_UA else address_of(key, one.device, one.tag.key),
+            address=node_address(one.tag.key)
+            if one.tag.connection == OPC_UA
+            else address_of(key, one.device, one.tag.key),
         )
         for one in model.instruments
     )
+    connections = (PlantConnection(OPC_UA, OPC_UA, server), PlantConnection(MQTT, MQTT, broker))
     return replace(model.plant, connections=connections, tags=tags)
-
-
-def _start_devices(plant: _Plant, port: int) -> None:
-    points = {
-        model.plant.key: tuple((one.tag, one.device) for one in model.instruments if one.tag.connection == MQTT)
-        for model in plant.models
-    }
-    plant.protocols = {
-        (model.plant.key, one.tag.key): one.tag.connection for model in plant.models for one in model.instruments
-    }
-    plant.devices = _Child(run_devices, DevicesOrder(port, points), name="mqtt-devices")
-    plant.devices.expect("MQTT devices")
 
 
 def _write_document(path: Path, documents: list[Plant]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.draft")
+    draft.unlink(missing_ok=True)
     # it holds the passwords of the plant's servers
     draft.touch(mode=0o600)
     draft.write_text(json.dumps([as_document(one) for one in documents]), encoding="utf-8")
@@ -223,7 +217,7 @@ def _write_document(path: Path, documents: list[Plant]) -> None:
 
 def _free_port(wanted: int) -> int:
     """Return `wanted` or the next free port above it; 0 means any."""
-    for port in range(wanted, wanted + 200 if wanted else 1):
+    for port in range(wanted, min(wanted + _PORTS, 65_536)) if wanted else (0,):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -231,49 +225,64 @@ def _free_port(wanted: int) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise CannotStart(f"No port from {wanted} to {wanted + 199} is free.", advice="Name another one with --opc-ua-port.")
+    raise PortInUse(f"No port from {wanted} on is free.", advice="Name another one with --opc-ua-port.")
 
 
-def _pass_on(plant: _Plant, ended: threading.Event, report: Report) -> int:
-    keys: Mapping[Connection[Any, Any], str] = {child.pipe: key for key, child in plant.servers.items()}
-    pipes = [plant.engine.pipe, *keys]
-    sentinels = [child.process.sentinel for child in plant.children()]
-    while not ended.is_set():
-        ready = wait([*pipes, *sentinels], timeout=PARENT_CHECK_S)
-        if any(one in sentinels for one in ready) and not ended.is_set():
-            dead = next(one for one in plant.children() if not one.process.is_alive())
-            report(f"The process '{dead.process.name}' ended unexpectedly; the plant stops.")
-            return 1
-        for pipe in (one for one in ready if isinstance(one, Connection)):
-            _route(plant, keys.get(pipe), pipe.recv())
-        if plant.options.parent_pid is not None and not psutil.pid_exists(plant.options.parent_pid):
-            return 0
+def _pass_on(plant: _Plant, report: Report) -> int:
+    keys: dict[Connection[Any, Any], str] = {child.pipe: key for key, child in plant.by_key.items()}
+    sentinels: dict[int, Child] = {child.process.sentinel: child for child in plant.children}
+    waiting: list[Any] = [plant.engine.pipe, *keys, *sentinels]
+    while not plant.is_ending():
+        for ready in wait(waiting, timeout=_CHECK_S):
+            if isinstance(ready, Connection):
+                if (message := _receive(ready)) is None:
+                    # its end of the pipe is closed; the sentinel tells who it was
+                    waiting.remove(ready)
+                else:
+                    _route(plant, keys.get(ready), message)
+            elif not plant.is_ending():
+                report(f"{sentinels[int(str(ready))].name} ended unexpectedly; the plant stops.")
+                return 1
     return 0
 
 
+def _receive(pipe: "Connection[Any, Any]") -> tuple[Any, ...] | None:
+    try:
+        message: tuple[Any, ...] = pipe.recv()
+    except (EOFError, OSError):
+        return None
+    return message
+
+
 def _route(plant: _Plant, key: str | None, message: tuple[Any, ...]) -> None:
+    raise_failed(message)
     if key is not None:
         # ("write", tag, value) or ("fault", kind, element, seconds) of one server
         plant.engine.send((message[0], key, *message[1:]))
         return
     _, of, reports, cut, time_s = message
     by_opc_ua = [one for one in reports if plant.protocols[of, one[0]] == OPC_UA]
-    plant.servers[of].send((by_opc_ua, time_s))
-    if plant.devices is not None:
-        plant.devices.send((of, reports, cut, time_s))
+    by_mqtt = [one for one in reports if plant.protocols[of, one[0]] == MQTT]
+    if by_opc_ua:
+        plant.by_key[of].send((by_opc_ua, time_s))
+    # also when nothing is to be said: a link may be lost
+    plant.devices.send((of, by_mqtt, cut, time_s))
 
 
-def _stop(plant: _Plant) -> None:
-    children = plant.children()
-    plant.engine.send(("stop",))
-    for child in children:
-        child.stop()
-    for child in children:
-        child.join()
+def _stop_orphan(pid: int | None) -> None:
+    """End Mosquitto when the process that watches it was killed."""
+    if pid is None:
+        return
+    try:
+        orphan = psutil.Process(pid)
+        if "mosquitto" in orphan.name():
+            orphan.terminate()
+    except psutil.NoSuchProcess:
+        return
 
 
 def trigger(endpoint: str, kind: str, element: str, seconds: float) -> None:
-    """Cause a fault in a plant that runs; raises BadOption for an unknown kind, LinkLost when the plant refuses.
+    """Cause a fault in a plant that runs; raises BadOption for what it does not know, LinkLost when it does not answer.
 
     The endpoint carries the name and password of the plant's document: opc.tcp://user:password@host:port/path.
     """
@@ -281,7 +290,7 @@ def trigger(endpoint: str, kind: str, element: str, seconds: float) -> None:
 
     from asyncua import ua
     from asyncua.client.client import Client
-    from asyncua.ua.uaerrors import UaError
+    from asyncua.ua import uaerrors
 
     if kind not in list(FaultKind):
         raise BadOption(f"There is no fault '{kind}'.", advice=f"Use one of {', '.join(FaultKind)}.")
@@ -293,5 +302,9 @@ def trigger(endpoint: str, kind: str, element: str, seconds: float) -> None:
 
     try:
         asyncio.run(call())
-    except (OSError, TimeoutError, UaError) as fault:
-        raise LinkLost(f"The plant did not take it: {fault}.", advice="Check endpoint, name and password.") from fault
+    except uaerrors.BadInvalidArgument as fault:
+        raise BadOption(f"The plant has no '{element}' for the fault '{kind}'.", advice="See its document.") from fault
+    except (uaerrors.BadUserAccessDenied, uaerrors.BadIdentityTokenRejected) as fault:
+        raise WrongCredentials("The plant refused it.", advice="Use opc.tcp://user:password@host:port/path.") from fault
+    except (OSError, TimeoutError, ValueError, uaerrors.UaError) as fault:
+        raise LinkLost(f"The plant did not take it: {fault}.", advice="Check the endpoint.") from fault

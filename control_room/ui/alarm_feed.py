@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, Priority
+from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Priority
 from control_room.core.tags import Quantity, Tag
 from control_room.ui.room import Room
 from control_room.ui.words import municipality_name
@@ -41,6 +41,15 @@ class AlarmFeed(QObject):
         self.rows.update((row.rule.id, row) for row in changed)
         self.changed.emit(changed, gone)
 
+    def marks(self) -> dict[int, tuple[Priority, AlarmState]]:
+        """Return the most urgent alarm of each tag that has one."""
+        worst: dict[int, AlarmRow] = {}
+        for row in self.rows.values():
+            known = worst.get(row.tag.id)
+            if known is None or _urgency(row) < _urgency(known):
+                worst[row.tag.id] = row
+        return {tag_id: (row.rule.priority, row.alarm.state) for tag_id, row in worst.items()}
+
     def _gather(self, alarms: Iterable[Alarm]) -> None:
         self._waiting.update(alarm.rule_id for alarm in alarms)
         if not self._gathering.isActive():
@@ -55,6 +64,11 @@ class AlarmFeed(QObject):
         rule = room.rules.get(alarm.rule_id) or _unknown_rule(alarm.rule_id)
         tag = room.tags.get(rule.tag_id) or _unknown_tag(rule.tag_id)
         return AlarmRow(alarm, rule, tag, municipality_name(room, tag.municipality_id))
+
+
+def _urgency(row: AlarmRow) -> tuple[bool, int]:
+    # what nobody has seen comes before what is more important and known
+    return row.alarm.is_acknowledged, int(row.rule.priority)
 
 
 def _unknown_rule(rule_id: int) -> AlarmRule:

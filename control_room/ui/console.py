@@ -16,7 +16,8 @@ HALF_BLINK_MS = 500
 class Jumps(QObject):
     """The ways from one view to another; the main window brings the view to the front.
 
-    trend_wanted(tag ids), map_wanted(tag id), alarms_wanted(words for the board's filter), tree_wanted(tag id), alarm_wanted(rule id).
+    trend_wanted(tag ids), map_wanted(tag id), alarms_wanted(words for the board's filter), tree_wanted(tag id), alarm_wanted(rule id),
+    and tag_shown(tag id), which follows a person's choice without bringing anything to the front.
     """
 
     trend_wanted = Signal(list)
@@ -24,6 +25,7 @@ class Jumps(QObject):
     alarms_wanted = Signal(str)
     tree_wanted = Signal(int)
     alarm_wanted = Signal(int)
+    tag_shown = Signal(int)
 
 
 class Blink(QObject):

@@ -1,0 +1,154 @@
+"""The demo: a seat with three living municipalities of its own, and the figures of a run."""
+
+import asyncio
+import json
+import logging
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from control_room.core.errors import CannotStart
+from control_room.core.plant import Plant, from_document
+from control_room.local_server import command_line
+from control_room.seat import Seat, SeatOptions, run_seat, value_widgets
+from control_room.ui.pictures import save_pictures
+from control_room.ui.wire_clock import WireClock
+from db.engine import make_engine
+from db.tag_store import import_plant
+from db.worker import DatabaseThread
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 0.2
+STOP_S = 5.0
+
+_FIGURES = text("""
+    SELECT received AS values_received, stored AS values_stored, dropped AS values_dropped, waiting AS values_waiting,
+        (SELECT coalesce(sum(dropped), 0) FROM link_status) AS values_dropped_by_drivers,
+        (SELECT count(*) FROM tag WHERE NOT is_retired) AS tags,
+        (SELECT count(*) FROM alarm_journal WHERE state = 'UNACK' AND commit_time >= :began) AS alarms_raised,
+        (SELECT count(*) FROM alarm WHERE is_active) AS alarms_active
+    FROM collector_status
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """How long the demo runs (None: until the window is closed) and what it leaves behind."""
+
+    data_folder: Path
+    seconds: float | None
+    pictures: Path | None
+    summary: Path | None
+    plant_arguments: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Demo:
+    """The guest of a demo's seat: keeps the plant running, and measures."""
+
+    options: DemoOptions
+    began_s: float = field(default_factory=time.time)
+    _plant: "subprocess.Popen[bytes] | None" = None
+    _clock: WireClock | None = None
+    _figures: dict[str, Any] = field(default_factory=dict)
+
+    async def accompany(self, seat: Seat) -> None:
+        """Bring the plant to life, and end the run when its time is over."""
+        self._clock = WireClock(seat.room, value_widgets(seat.window))
+        seat.room.configuration_changed.connect(self._clock.begin_again)
+        try:
+            await asyncio.gather(self._keep_plant(seat), self._end_in_time(seat))
+        finally:
+            await asyncio.to_thread(self._stop_plant)
+
+    async def _keep_plant(self, seat: Seat) -> None:
+        assert seat.local is not None
+        participants = seat.local.participants
+        while True:
+            # another demo on this machine may run the plant already; when it goes, this one takes over
+            if not participants.processes("simulator"):
+                document = self.options.data_folder / "plant.json"
+                document.unlink(missing_ok=True)
+                self._plant = self._start_plant(document)
+                participants.join("simulator", self._plant.pid)
+                plants = await self._read(document)
+                await asyncio.to_thread(_import, seat, plants)
+            await asyncio.sleep(1.0)
+
+    def _start_plant(self, document: Path) -> "subprocess.Popen[bytes]":
+        import os
+
+        arguments = ["simulate", "--document", str(document), "--parent-pid", str(os.getpid())]
+        arguments += ["--state-folder", str(self.options.data_folder / "simulator"), *self.options.plant_arguments]
+        return subprocess.Popen(command_line(arguments), stdin=subprocess.DEVNULL)
+
+    async def _read(self, document: Path) -> list[Plant]:
+        assert self._plant is not None
+        while not document.exists():
+            if self._plant.poll() is not None:
+                raise CannotStart("The demo's plant did not start.", advice="Its own words above say why.")
+            await asyncio.sleep(CHECK_S)
+        return [from_document(one) for one in json.loads(document.read_text(encoding="utf-8"))]
+
+    async def _end_in_time(self, seat: Seat) -> None:
+        if self.options.seconds is None:
+            await asyncio.Event().wait()
+        assert self.options.seconds is not None
+        await asyncio.sleep(max(0.0, self.began_s + self.options.seconds - time.time()))
+        if self.options.pictures is not None:
+            save_pictures(seat.window, self.options.pictures)
+        seat.closing.set()
+
+    def _stop_plant(self) -> None:
+        if self._plant is None:
+            return
+        self._plant.terminate()
+        try:
+            self._plant.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._plant.kill()
+            self._plant.wait()
+
+    def before_stop(self, seat: Seat) -> None:
+        """Read the run's figures, when the collector has stored its last values."""
+        if self.options.summary is None or seat.local is None:
+            return
+        engine = make_engine(seat.local.url("station"), "control-room demo")
+        with engine.connect() as connection:
+            self._figures = self._read_figures(connection)
+        self.options.summary.parent.mkdir(parents=True, exist_ok=True)
+        self.options.summary.write_text(json.dumps(self._figures, indent=2) + "\n", encoding="utf-8")
+
+    def _read_figures(self, connection: Connection) -> dict[str, Any]:
+        from datetime import UTC, datetime
+
+        row = connection.execute(_FIGURES, {"began": datetime.fromtimestamp(self.began_s, UTC)}).mappings().first()
+        figures: dict[str, Any] = {name: int(value) for name, value in dict(row or {}).items()}
+        assert self._clock is not None
+        for share in (50, 95, 99):
+            delay_ms = self._clock.percentile_ms(share / 100)
+            figures[f"wire_to_screen_ms_p{share}"] = None if delay_ms is None else round(delay_ms, 1)
+        figures["values_painted"] = self._clock.count
+        figures["seconds"] = round(time.time() - self.began_s, 1)
+        return figures
+
+
+def _import(seat: Seat, plants: list[Plant]) -> None:
+    assert seat.local is not None
+    engine = make_engine(seat.local.url("postgres"), "control-room demo import")
+    thread = DatabaseThread(engine, "import")
+    try:
+        for plant in plants:
+            thread.submit(lambda connection, one=plant: import_plant(connection, one)).result()  # type: ignore[misc]
+    finally:
+        thread.close()
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Run the demo; return the exit code."""
+    return run_seat(SeatOptions(options.data_folder), [Demo(options)])

@@ -1,0 +1,254 @@
+"""The alarm board: every alarm that is not normal, and what a person does about it."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
+
+from control_room.core.alarms import AlarmState, Priority
+from control_room.ui.console import Console
+from control_room.ui.notice_bar import NoticeBar
+from control_room.ui.operations import told
+from control_room.ui.view_spec import Place, ViewSpec
+from control_room.ui.words import STATE_WORDS
+from db.alarm_journal import AckAnswer, acknowledge
+from widgets.alarm_table import AlarmFilter, AlarmRow, AlarmTable
+
+_KEY = "alarms"
+_PRIORITIES = {None: "All priorities", **{one: f"{int(one)} {one.name.lower()}" for one in Priority}}
+_STATES = {None: "All states", **{one: STATE_WORDS[one] for one in AlarmState if one is not AlarmState.NORMAL}}
+# of refusals that differ, so many are told word by word
+_TOLD = 3
+Occurrences = list[tuple[int, int]]
+
+
+class AlarmsView(QWidget):
+    """Filter, table, comment, acknowledgement. Ctrl+K acknowledges what is selected, Ctrl+Shift+K all that is visible."""
+
+    def __init__(self, console: Console) -> None:
+        """Follow the alarm feed."""
+        super().__init__()
+        self._console = console
+        self._asked: Occurrences = []
+        self.table = AlarmTable(console.room.sample, console.room.now, self)
+        self.notice_bar = NoticeBar(self)
+        self._make_controls()
+        self._lay_out()
+        self._connect()
+        self.table.apply_palette(console.theme.palette)
+        self.table.board.change(list(console.alarms.rows.values()), [])
+        self._fill_municipalities()
+        self._count()
+
+    # --- what it is made of
+
+    def _make_controls(self) -> None:
+        self.text = QLineEdit(self)
+        self.text.setPlaceholderText("Filter by words")
+        self.text.setClearButtonEnabled(True)
+        self.text.setMinimumWidth(120)
+        self.priority = _choice(self, _PRIORITIES)
+        self.state = _choice(self, _STATES)
+        self.municipality = QComboBox(self)
+        self.municipality.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.municipality.setMinimumContentsLength(16)
+        self.counts = QLabel(self)
+        self.counts.setProperty("role", "label")
+        self.comment = QLineEdit(self)
+        self.comment.setPlaceholderText("Comment (optional)")
+        self.comment.setMaxLength(500)
+        self.comment.setMinimumWidth(120)
+        self.acknowledge_button = QPushButton("Acknowledge", self)
+        self.acknowledge_button.setToolTip("Acknowledge the selected alarms (Ctrl+K)")
+        self.all_button = QPushButton("All visible…", self)
+        self.all_button.setToolTip("Acknowledge every alarm that the filter shows (Ctrl+Shift+K)")
+        self.acknowledge_action = self._action("Acknowledge", "Ctrl+K", self.acknowledge_chosen)
+        self.all_action = self._action("Acknowledge all visible", "Ctrl+Shift+K", self.ask_all)
+
+    def _action(self, text: str, keys: str, act: object) -> QAction:
+        action = QAction(text, self)
+        action.setShortcut(QKeySequence(keys))
+        action.triggered.connect(act)  # type: ignore[arg-type]
+        self.addAction(action)
+        return action
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for widget, stretch in (
+            (self.text, 2),
+            (self.priority, 0),
+            (self.state, 0),
+            (self.municipality, 0),
+            (self.counts, 0),
+            (self.comment, 2),
+            (self.acknowledge_button, 0),
+            (self.all_button, 0),
+        ):
+            row.addWidget(widget, stretch)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.setSpacing(4)
+        column.addLayout(row)
+        column.addWidget(self.notice_bar)
+        column.addWidget(self.table, 1)
+        self.setFocusProxy(self.table)
+
+    def _connect(self) -> None:
+        console, table = self._console, self.table
+        self.text.textChanged.connect(self._refilter)
+        for choice in (self.priority, self.state, self.municipality):
+            choice.currentIndexChanged.connect(self._refilter)
+        self.acknowledge_button.clicked.connect(self.acknowledge_chosen)
+        self.all_button.clicked.connect(self.ask_all)
+        self.notice_bar.confirmed.connect(self._acknowledge_asked)
+        table.selectionModel().selectionChanged.connect(self._count)
+        table.menu_wanted.connect(self._open_menu)
+        table.row_activated.connect(lambda rule_id: self._jump_to_trend([console.alarms.rows[rule_id]]))
+        console.alarms.changed.connect(self._on_alarms)
+        console.room.samples_changed.connect(self._on_samples)
+        console.room.status_changed.connect(self._count)
+        console.room.configuration_changed.connect(self._fill_municipalities)
+        console.blink.changed.connect(table.set_blink)
+        console.theme.changed.connect(table.apply_palette)
+        console.jumps.alarms_wanted.connect(self.filter_by)
+        console.jumps.alarm_wanted.connect(self.show_alarm)
+
+    # --- what it follows
+
+    def _on_alarms(self, changed: list[AlarmRow], gone: list[int]) -> None:
+        self.table.board.change(changed, gone)
+        self._console.live_tags.watch(_KEY, (row.tag.id for row in self._console.alarms.rows.values()))
+        self._count()
+
+    def _on_samples(self, samples: Sequence[object]) -> None:
+        if self.table.board.rows:
+            self.table.show_present()
+
+    def _fill_municipalities(self) -> None:
+        chosen = self.municipality.currentData()
+        self.municipality.blockSignals(True)
+        self.municipality.clear()
+        self.municipality.addItem("All municipalities", "")
+        for one in self._console.room.configuration.municipalities:
+            self.municipality.addItem(one.name, one.name)
+        self.municipality.setCurrentIndex(max(0, self.municipality.findData(chosen)))
+        self.municipality.blockSignals(False)
+        self._refilter()
+
+    def _refilter(self) -> None:
+        self.notice_bar.clear()
+        self.table.board.use_filter(
+            AlarmFilter(
+                self.text.text().strip(),
+                self.priority.currentData(),
+                self.state.currentData(),
+                self.municipality.currentData() or "",
+            )
+        )
+        self._count()
+
+    def _count(self) -> None:
+        board = self.table.board
+        waiting = sum(row.needs_acknowledgement for row in board.rows)
+        shown = len(board.rows)
+        of_all = "" if shown == board.all_count else f" of {board.all_count:,}"
+        self.counts.setText(f"{shown:,}{of_all} shown, {waiting:,} to acknowledge")
+        self.acknowledge_button.setEnabled(any(row.needs_acknowledgement for row in self.table.chosen()))
+        self.all_button.setEnabled(waiting > 0)
+        self.table.say_when_empty(self._empty_words())
+
+    def _empty_words(self) -> str:
+        room, board = self._console.room, self.table.board
+        if room.trouble is not None:
+            return f"No alarms known: {room.trouble.words}"
+        return "No alarm matches the filter" if board.all_count else "No alarms"
+
+    # --- what a person does
+
+    def filter_by(self, words: str) -> None:
+        """Show the alarms that match words, whatever was filtered before."""
+        for choice in (self.priority, self.state, self.municipality):
+            choice.setCurrentIndex(0)
+        self.text.setText(words)
+
+    def show_alarm(self, rule_id: int) -> None:
+        """Select one alarm; a filter that hides it is cleared."""
+        if not self.table.choose(rule_id):
+            self.filter_by("")
+            self.table.choose(rule_id)
+
+    def acknowledge_chosen(self) -> None:
+        """Acknowledge what is selected."""
+        self._acknowledge(_occurrences(self.table.chosen()))
+
+    def ask_all(self) -> None:
+        """Ask once before everything visible is acknowledged; what comes later is not meant."""
+        self._asked = _occurrences(self.table.board.rows)
+        if self._asked:
+            count = len(self._asked)
+            self.notice_bar.ask(f"Acknowledge all {count:,} visible alarms?", f"Acknowledge {count:,}")
+
+    def _acknowledge_asked(self) -> None:
+        self._acknowledge(self._asked)
+
+    def _acknowledge(self, occurrences: Occurrences) -> None:
+        if occurrences:
+            self._console.operations.start(self._acknowledging(occurrences))
+
+    async def _acknowledging(self, occurrences: Occurrences) -> None:
+        comment, station = self.comment.text().strip(), self._console.operations.station
+        controls = (self.acknowledge_button, self.all_button)
+        with told(self.notice_bar, "Nothing was acknowledged", *controls):
+            job = partial(acknowledge, occurrences=occurrences, comment=comment, station=station)
+            answers = await self._console.operations.act(job)
+            self.comment.clear()
+            self._tell([answer for answer in answers if not answer.is_done], len(answers))
+        self._count()
+
+    def _tell(self, refused: Sequence[AckAnswer], count: int) -> None:
+        if not refused:
+            return
+        rows = self._console.alarms.rows
+        lines = [
+            f"{rows[answer.rule_id].message}: {answer.words}" if answer.rule_id in rows else answer.words
+            for answer in refused[:_TOLD]
+        ]
+        more = f"\nand {len(refused) - _TOLD:,} more" if len(refused) > _TOLD else ""
+        done = count - len(refused)
+        self.notice_bar.say(f"{done:,} acknowledged, {len(refused):,} not.\n" + "\n".join(lines) + more)
+
+    def _open_menu(self, place: QPoint) -> None:
+        chosen = self.table.chosen()
+        if chosen:
+            self.menu(chosen).popup(place)
+
+    def menu(self, chosen: Sequence[AlarmRow]) -> QMenu:
+        """Return the menu of the selected alarms."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(self.acknowledge_action)
+        menu.addSeparator()
+        menu.addAction("Open trend", lambda: self._jump_to_trend(chosen))
+        menu.addAction("Show on map", lambda: self._console.jumps.map_wanted.emit(chosen[0].tag.id))
+        menu.addAction("Show in navigation", lambda: self._console.jumps.tree_wanted.emit(chosen[0].tag.id))
+        return menu
+
+    def _jump_to_trend(self, rows: Sequence[AlarmRow]) -> None:
+        self._console.jumps.trend_wanted.emit(list(dict.fromkeys(row.tag.id for row in rows)))
+
+
+def _occurrences(rows: Sequence[AlarmRow]) -> Occurrences:
+    return [(row.rule.id, row.alarm.event_id) for row in rows if row.needs_acknowledgement]
+
+
+def _choice(parent: QWidget, choices: dict[object, str] | dict[Priority | None, str] | dict[AlarmState | None, str]) -> QComboBox:
+    box = QComboBox(parent)
+    for value, words in choices.items():
+        box.addItem(words, value)
+    return box
+
+
+SPEC = ViewSpec(_KEY, "Alarms", "alarms", "Ctrl+4", Place.BOTTOM, AlarmsView)

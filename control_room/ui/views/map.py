@@ -1,0 +1,137 @@
+"""The map: the networks with live values and alarms, search, layers."""
+
+from PySide6.QtCore import QPoint, QStringListModel, Qt
+from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
+
+from control_room.core.tags import Quantity
+from control_room.ui.console import Console
+from control_room.ui.view_spec import Place, ViewSpec
+from widgets.network_map import Hit, NetworkMap
+
+_KEY = "map"
+_LAYERS = {
+    "Pressure": Quantity.PRESSURE,
+    "Flow": Quantity.FLOW,
+    "Level": Quantity.LEVEL,
+    "Chlorine": Quantity.CHLORINE,
+    "Power": Quantity.POWER,
+}
+
+
+class MapView(QWidget):
+    """The map with what stands around it."""
+
+    def __init__(self, console: Console) -> None:
+        """Follow the room."""
+        super().__init__()
+        self._console = console
+        self._hits: list[Hit] = []
+        self.map = NetworkMap(self, console.room.now)
+        self._make_controls()
+        self._lay_out()
+        self._connect()
+        self.map.apply_palette(console.theme.palette)
+        self._configured()
+
+    def _make_controls(self) -> None:
+        self.search = QLineEdit(self)
+        self.search.setPlaceholderText("Find a tank, pump, pipe or tag")
+        self.search.setClearButtonEnabled(True)
+        self._found = QStringListModel(self)
+        completer = QCompleter(self._found, self)
+        completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.activated.connect(self._go_to_title)
+        self.search.setCompleter(completer)
+        self.layer = QComboBox(self)
+        for title, quantity in _LAYERS.items():
+            self.layer.addItem(title, quantity)
+        self.layer.setToolTip("What the measuring points show")
+        self.municipality = QComboBox(self)
+        self.municipality.setToolTip("Look at one municipality")
+        self.municipality.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.municipality.setMinimumContentsLength(12)
+        self.whole = QPushButton("Everything", self)
+        self.whole.setToolTip("Show all networks")
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for widget, stretch in ((self.search, 1), (self.layer, 0), (self.municipality, 0), (self.whole, 0)):
+            row.addWidget(widget, stretch)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.setSpacing(4)
+        column.addLayout(row)
+        column.addWidget(self.map, 1)
+        self.setFocusProxy(self.map)
+
+    def _connect(self) -> None:
+        console, room, jumps = self._console, self._console.room, self._console.jumps
+        room.configuration_changed.connect(self._configured)
+        room.samples_changed.connect(self.map.show_samples)
+        console.alarms.changed.connect(lambda *_: self.map.show_alarms(console.alarms.marks()))
+        console.blink.changed.connect(self.map.set_blink)
+        console.theme.changed.connect(self.map.apply_palette)
+        jumps.map_wanted.connect(self.show_tag)
+        self.map.tag_activated.connect(lambda tag_id: jumps.trend_wanted.emit([tag_id]))
+        self.map.element_clicked.connect(self._on_element)
+        self.map.menu_wanted.connect(self._open_menu)
+        self.search.textEdited.connect(self._on_search)
+        self.search.returnPressed.connect(self._go_to_first)
+        self.layer.currentIndexChanged.connect(lambda _: self.map.set_layer(self.layer.currentData()))
+        self.municipality.activated.connect(lambda _: self.map.zoom_to_municipality(self.municipality.currentData()))
+        self.whole.clicked.connect(self.map.zoom_to_all)
+
+    def _configured(self) -> None:
+        room = self._console.room
+        self.map.show_networks(room.networks, room.configuration.municipalities)
+        self.map.set_tags(room.configuration.tags)
+        self.map.show_alarms(self._console.alarms.marks())
+        self._console.live_tags.watch(_KEY, self.map.tag_ids())
+        self.municipality.clear()
+        for one in room.configuration.municipalities:
+            self.municipality.addItem(one.name, one.id)
+
+    def show_tag(self, tag_id: int) -> None:
+        """Zoom to the element that a tag belongs to."""
+        tag = self._console.room.tags.get(tag_id)
+        if tag is not None and tag.element:
+            self.map.zoom_to_element(tag.municipality_id, tag.element)
+
+    def _on_element(self, municipality_id: int, element: str) -> None:
+        for tag in self._console.room.configuration.tags:
+            if (tag.municipality_id, tag.element) == (municipality_id, element):
+                self._console.jumps.tag_shown.emit(tag.id)
+                return
+
+    def _on_search(self, words: str) -> None:
+        self._hits = self.map.search(words)
+        self._found.setStringList([hit.words for hit in self._hits])
+
+    def _go_to_title(self, title: str) -> None:
+        for hit in self._hits:
+            if hit.words == title:
+                self.map.zoom_to_element(hit.municipality_id, hit.element)
+                return
+
+    def _go_to_first(self) -> None:
+        if self._hits and self.search.text() not in self._found.stringList():
+            self._go_to_title(self._hits[0].words)
+
+    def _open_menu(self, tag_ids: list[int], place: QPoint) -> None:
+        if tag_ids:
+            self.menu(tag_ids).popup(place)
+
+    def menu(self, tag_ids: list[int]) -> QMenu:
+        """Return the menu of an element's tags."""
+        jumps, tags = self._console.jumps, self._console.room.tags
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Open trend", lambda: jumps.trend_wanted.emit(tag_ids))
+        menu.addAction("Show in navigation", lambda: jumps.tree_wanted.emit(tag_ids[0]))
+        menu.addAction("Show alarms", lambda: jumps.alarms_wanted.emit(tags[tag_ids[0]].asset))
+        return menu
+
+
+SPEC = ViewSpec(_KEY, "Map", "map", "Ctrl+2", Place.CENTRE, MapView)

@@ -1,0 +1,259 @@
+"""The trends: groups of lines in tabs, live and in the past, remembered."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QInputDialog, QTabWidget, QToolButton, QVBoxLayout, QWidget
+
+from control_room.core.alarms import AlarmKind
+from control_room.core.errors import ControlRoomError
+from control_room.core.samples import Sample
+from control_room.ui.console import Console
+from control_room.ui.notice_bar import NoticeBar
+from control_room.ui.operations import Operations
+from control_room.ui.room import Room
+from control_room.ui.view_spec import Place, ViewSpec
+from db.history import read_history
+from widgets.trend_plot import TrendPlot
+
+_KEY = "trends"
+_SETTING = "trends/groups"
+_MOST_PENS = 10
+_MOST_GROUPS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is remembered of a tab."""
+
+    name: str
+    tag_ids: tuple[int, ...] = ()
+
+
+def remembered(settings: QSettings) -> list[Group]:
+    """Return the groups that were left, as far as they can be read; at least one."""
+    try:
+        entries = json.loads(str(settings.value(_SETTING) or "[]"))
+    except ValueError:
+        entries = []
+    found = [group for entry in entries if (group := _group(entry))] if isinstance(entries, list) else []
+    return found[:_MOST_GROUPS] or [Group("Trend 1")]
+
+
+def _group(entry: Any) -> Group | None:
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        return None
+    pens = entry.get("tags")
+    tag_ids = tuple(one for one in pens if isinstance(one, int)) if isinstance(pens, list) else ()
+    return Group(entry["name"][:60], tag_ids[:_MOST_PENS])
+
+
+class HistoryReads:
+    """Reads the past for one plot: of each line one read at a time, and of the wishes that came meanwhile only the last."""
+
+    def __init__(self, plot: TrendPlot, operations: Operations) -> None:
+        """Answer the plot's wishes."""
+        self._plot = plot
+        self._operations = operations
+        self._next: dict[int, tuple[float, float, int]] = {}
+        self._reading: set[int] = set()
+        self._is_closed = False
+        plot.history_wanted.connect(self.want)
+
+    def want(self, tag_id: int, start_s: float, end_s: float, columns: int) -> None:
+        """Read this stretch, now or after the read that runs."""
+        self._next[tag_id] = (start_s, end_s, columns)
+        if tag_id not in self._reading:
+            self._reading.add(tag_id)
+            self._operations.start(self._read(tag_id))
+
+    def close(self) -> None:
+        """Forget all wishes: the plot goes away."""
+        self._is_closed = True
+        self._next.clear()
+
+    async def _read(self, tag_id: int) -> None:
+        self._plot.show_loading(tag_id)
+        try:
+            while wish := self._next.pop(tag_id, None):
+                await self._read_once(tag_id, *wish)
+        finally:
+            self._reading.discard(tag_id)
+
+    async def _read_once(self, tag_id: int, start_s: float, end_s: float, columns: int) -> None:
+        start, end = datetime.fromtimestamp(start_s, UTC), datetime.fromtimestamp(end_s, UTC)
+        job = partial(read_history, tag_id=tag_id, start=start, end=end, columns=columns)
+        try:
+            piece = await self._operations.read(job)
+        except ControlRoomError as fault:
+            if not self._is_closed:
+                self._plot.show_failure(tag_id, str(fault))
+            return
+        if not self._is_closed:
+            self._plot.show_history(piece)
+
+
+class TrendsView(QWidget):
+    """Tabs of plots; tags come by drag, menu or jump into the tab in front."""
+
+    def __init__(self, console: Console) -> None:
+        """Wait for the configuration before lines are drawn."""
+        super().__init__()
+        self._console = console
+        self._reads: dict[TrendPlot, HistoryReads] = {}
+        self._is_restored = False
+        self._was_in_trouble = console.room.trouble is not None
+        self.notice_bar = NoticeBar(self)
+        self.tabs = QTabWidget(self)
+        self.tabs.setDocumentMode(True)
+        self.tabs.setMovable(True)
+        self._add_button = QToolButton(self.tabs)
+        self._add_button.setToolTip("New group of lines")
+        self._add_button.setAutoRaise(True)
+        self.tabs.setCornerWidget(self._add_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.addWidget(self.notice_bar)
+        column.addWidget(self.tabs, 1)
+        self._connect()
+        self._dress()
+        self._configured()
+
+    def _connect(self) -> None:
+        console, room = self._console, self._console.room
+        self._add_button.clicked.connect(lambda: self.add_group())
+        self.tabs.tabCloseRequested.connect(self._close_group)
+        self.tabs.tabBarDoubleClicked.connect(self._rename)
+        self.tabs.tabBar().tabMoved.connect(self._remember)
+        room.configuration_changed.connect(self._configured)
+        room.samples_changed.connect(self._on_samples)
+        room.status_changed.connect(self._on_status)
+        console.jumps.trend_wanted.connect(self.show_tags)
+        console.theme.changed.connect(self._dress)
+
+    def plots(self) -> list[TrendPlot]:
+        """Return the plots in the order of their tabs."""
+        pages = (self.tabs.widget(number) for number in range(self.tabs.count()))
+        return [page for page in pages if isinstance(page, TrendPlot)]
+
+    def add_group(self, name: str = "", tag_ids: Sequence[int] = ()) -> TrendPlot:
+        """Add a tab with these tags and bring it to the front."""
+        room = self._console.room
+        plot = TrendPlot(self.tabs, lambda: room.now().timestamp())
+        plot.apply_palette(self._console.theme.palette)
+        self._reads[plot] = HistoryReads(plot, self._console.operations)
+        plot.tag_dropped.connect(lambda tag_id: self._add_pens(plot, [tag_id]))
+        plot.pens_changed.connect(self._on_pens)
+        self.tabs.addTab(plot, name or f"Trend {self.tabs.count() + 1}")
+        self.tabs.setCurrentWidget(plot)
+        self.tabs.setTabsClosable(self.tabs.count() > 1)
+        self._add_pens(plot, tag_ids)
+        return plot
+
+    def show_tags(self, tag_ids: Sequence[int]) -> None:
+        """Add tags to the tab in front."""
+        plot = self.tabs.currentWidget()
+        if isinstance(plot, TrendPlot):
+            self._add_pens(plot, tag_ids)
+
+    def _add_pens(self, plot: TrendPlot, tag_ids: Sequence[int]) -> None:
+        room = self._console.room
+        self.notice_bar.clear()
+        for tag_id in tag_ids:
+            tag = room.tags.get(tag_id)
+            if tag is None:
+                continue
+            if len(plot.pens()) >= _MOST_PENS and tag_id not in plot.pens():
+                self.notice_bar.say(f"A group shows at most {_MOST_PENS} lines. Open a new group with + for more.")
+                break
+            plot.set_limits(tag_id, _limits(room, tag_id))
+            plot.add_pen(tag)
+            if (sample := room.sample(tag_id)) is not None:
+                plot.show_sample(sample)
+
+    # --- what it follows
+
+    def _configured(self) -> None:
+        room = self._console.room
+        if not room.is_configured:
+            return
+        if not self._is_restored:
+            for group in remembered(self._console.settings):
+                self.add_group(group.name, group.tag_ids)
+            self.tabs.setCurrentIndex(0)
+            self._is_restored = True
+        for plot in self.plots():
+            for tag_id in plot.pens():
+                if tag_id not in room.tags:
+                    plot.remove_pen(tag_id)
+        self._on_pens()
+
+    def _on_samples(self, samples: Sequence[Sample]) -> None:
+        for plot in self.plots():
+            for sample in samples:
+                plot.show_sample(sample)
+
+    def _on_status(self) -> None:
+        is_in_trouble = self._console.room.trouble is not None
+        if self._was_in_trouble and not is_in_trouble:
+            # what was missed meanwhile is in the history by now
+            for plot in self.plots():
+                if plot.is_live:
+                    plot.go_live()
+        self._was_in_trouble = is_in_trouble
+
+    def _on_pens(self) -> None:
+        self._console.live_tags.watch(_KEY, (tag_id for plot in self.plots() for tag_id in plot.pens()))
+        self._remember()
+
+    def _remember(self) -> None:
+        if self._is_restored:
+            groups = [
+                {"name": self.tabs.tabText(number), "tags": plot.pens()} for number, plot in enumerate(self.plots())
+            ]
+            self._console.settings.setValue(_SETTING, json.dumps(groups))
+
+    def _close_group(self, number: int) -> None:
+        plot = self.tabs.widget(number)
+        if not isinstance(plot, TrendPlot) or self.tabs.count() == 1:
+            return
+        self.tabs.removeTab(number)
+        self._reads.pop(plot).close()
+        plot.deleteLater()
+        self.tabs.setTabsClosable(self.tabs.count() > 1)
+        self._on_pens()
+
+    def _rename(self, number: int) -> None:
+        if number < 0:
+            return
+        dialog = QInputDialog(self)
+        dialog.setWindowTitle("Rename the group")
+        dialog.setLabelText("Name")
+        dialog.setTextValue(self.tabs.tabText(number))
+        dialog.textValueSelected.connect(lambda name: self._name(number, name))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _name(self, number: int, name: str) -> None:
+        if name.strip():
+            self.tabs.setTabText(number, name.strip()[:60])
+            self._remember()
+
+    def _dress(self) -> None:
+        theme = self._console.theme
+        self._add_button.setIcon(theme.icon("add"))
+        for plot in self.plots():
+            plot.apply_palette(theme.palette)
+
+
+def _limits(room: Room, tag_id: int) -> list[tuple[AlarmKind, float]]:
+    rules = (rule for rule in room.rules.values() if rule.tag_id == tag_id and rule.kind is not AlarmKind.BAD)
+    return [(rule.kind, rule.limit) for rule in rules]
+
+
+SPEC = ViewSpec(_KEY, "Trends", "trends", "Ctrl+3", Place.CENTRE, TrendsView)

@@ -1,0 +1,29 @@
+"""A stage for every test of the seat's windows."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from control_room.ui.main_window import MainWindow
+from tests.fakes import FakeClock
+from tests.ui.rooms import Stage, make_stage
+
+
+@pytest.fixture
+def stage(qtbot: QtBot, qapp, tmp_path: Path) -> Iterator[Stage]:  # type: ignore[no-untyped-def]
+    with asyncio.Runner() as runner:
+        yield make_stage(qapp, tmp_path, FakeClock(), runner)
+
+
+@pytest.fixture
+def window(stage: Stage, qtbot: QtBot) -> Iterator[MainWindow]:
+    made = MainWindow(stage.console, lambda: None)
+    made.resize(1920, 1080)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.finish()
+    made.deleteLater()
