@@ -61,10 +61,7 @@ class Demo:
         """Bring the plant to life, and end the run when its time is over."""
         self._clock = WireClock(seat.room, value_widgets(seat.window))
         seat.room.configuration_changed.connect(self._clock.begin_again)
-        try:
-            await asyncio.gather(self._keep_plant(seat), self._end_in_time(seat))
-        finally:
-            await asyncio.to_thread(self._stop_plant)
+        await asyncio.gather(self._keep_plant(seat), self._end_in_time(seat))
 
     async def _keep_plant(self, seat: Seat) -> None:
         assert seat.local is not None
@@ -101,10 +98,11 @@ class Demo:
         assert self.options.seconds is not None
         await asyncio.sleep(max(0.0, self.began_s + self.options.seconds - time.time()))
         if self.options.pictures is not None:
-            save_pictures(seat.window, self.options.pictures)
+            await save_pictures(seat.window, seat.console.theme, self.options.pictures)
         seat.closing.set()
 
-    def _stop_plant(self) -> None:
+    def close(self) -> None:
+        """Stop the plant: after the collector, which would else see every link break."""
         if self._plant is None:
             return
         self._plant.terminate()

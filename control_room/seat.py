@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import qasync
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QMessageLogContext, QSettings, Qt, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from sqlalchemy import URL, make_url
 
@@ -56,6 +56,9 @@ class Guest(Protocol):
 
     def before_stop(self, seat: "Seat") -> None:
         """Look once more at the database, when nobody writes any more."""
+
+    def close(self) -> None:
+        """End what it brought along, last of all."""
 
 
 class Seat:
@@ -157,6 +160,8 @@ class Seat:
             before_stop()
         else:
             self.local.close(before_stop)
+        for guest in guests:
+            guest.close()
 
 
 def prepare_display() -> bool:
@@ -180,10 +185,17 @@ def run_seat(options: SeatOptions, guests: Sequence[Guest] = ()) -> int:
     if not isinstance(application, QApplication):
         application = QApplication(sys.argv[:1])
     application.setApplicationName("Control room")
+    qInstallMessageHandler(_on_qt_message)
     application.setQuitOnLastWindowClosed(False)
     with qasync.QEventLoop(application) as loop:
         loop.run_until_complete(_run(application, options, guests))
     return 0
+
+
+def _on_qt_message(kind: QtMsgType, context: QMessageLogContext, words: str) -> None:
+    """Write Qt's own words to the log; what it says of a platform without windows is no trouble."""
+    is_trouble = kind is not QtMsgType.QtDebugMsg and "does not support" not in words
+    log.log(logging.WARNING if is_trouble else logging.DEBUG, "Qt: %s", words)
 
 
 async def _run(application: QApplication, options: SeatOptions, guests: Sequence[Guest]) -> None:

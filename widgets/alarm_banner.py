@@ -7,15 +7,17 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from control_room.core.alarms import AlarmState, Priority
+from control_room.core.alarms import Priority
 from widgets.alarm_symbol import paint_alarm_symbol
 from widgets.alarm_table import AlarmRow, time_text
 from widgets.palette import LIGHT, Palette
 
 HEIGHT = 40
 SYMBOL = 22
-_COUNT_WIDTH = 62
+_COUNT_WIDTH = 64
+_WORDS_WIDTH = 142
 _ENTRY_WIDTH = 330
+_WAITING_WIDTH = 168
 
 
 class AlarmBanner(QWidget):
@@ -33,6 +35,7 @@ class AlarmBanner(QWidget):
         self._waiting = 0
         self._palette = LIGHT
         self._is_lit = True
+        self._is_known = False
         self.setFixedHeight(HEIGHT)
         self.setMouseTracking(True)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -44,14 +47,31 @@ class AlarmBanner(QWidget):
     def show_rows(self, rows: Sequence[AlarmRow]) -> None:
         """Show the state of these alarms."""
         self._counts = Counter(row.rule.priority for row in rows)
-        waiting = [row for row in rows if row.alarm.state is AlarmState.UNACKNOWLEDGED]
+        waiting = [row for row in rows if row.needs_acknowledgement]
         self._flashing = {row.rule.priority for row in waiting}
         self._waiting = len(waiting)
-        self._newest = sorted(waiting, key=lambda row: row.alarm.raised_time.timestamp() if row.alarm.raised_time else 0.0)
+        self._newest = sorted(
+            waiting, key=lambda row: row.alarm.raised_time.timestamp() if row.alarm.raised_time else 0.0
+        )
         self._newest = self._newest[::-1][:6]
-        words = "\n".join(f"{time_text(row.alarm.raised_time)}  {row.municipality}: {row.message}" for row in self._newest)
+        words = "\n".join(
+            f"{time_text(row.alarm.raised_time)}  {row.municipality}: {row.message}" for row in self._newest
+        )
         self.setToolTip(words or "No alarm waits for an acknowledgement.")
+        self.setAccessibleDescription(words)
         self.update()
+
+    def set_known(self, is_known: bool) -> None:
+        """Say whether the alarms are known at all; no alarms is something else than no knowledge."""
+        if is_known is not self._is_known:
+            self._is_known = is_known
+            self.update()
+
+    def text(self) -> str:
+        """Return the words beside the counts."""
+        if self._waiting:
+            return f"{self._waiting:,} to acknowledge"
+        return "none to acknowledge" if self._is_known else "alarms not known"
 
     def entries(self) -> list[int]:
         """Return the rule ids of the entries, the newest first."""
@@ -69,13 +89,15 @@ class AlarmBanner(QWidget):
         self.update()
 
     def _entries_left(self) -> int:
-        return 12 + _COUNT_WIDTH * len(Priority) + 130
+        return 12 + _COUNT_WIDTH * len(Priority) + _WAITING_WIDTH
 
     def _places(self) -> list[tuple[QRectF, AlarmRow]]:
         left = self._entries_left()
         room = max(1, (self.width() - left - 8) // _ENTRY_WIDTH)
         width = (self.width() - left - 8) / room
-        return [(QRectF(left + number * width, 0, width, HEIGHT), row) for number, row in enumerate(self._newest[:room])]
+        return [
+            (QRectF(left + number * width, 0, width, HEIGHT), row) for number, row in enumerate(self._newest[:room])
+        ]
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -85,9 +107,8 @@ class AlarmBanner(QWidget):
         for number, priority in enumerate(Priority):
             self._paint_count(painter, 12 + number * _COUNT_WIDTH, priority)
         painter.setPen(QColor(self._palette.label))
-        words = f"{self._waiting} to acknowledge" if self._waiting else "all acknowledged"
-        box = QRectF(12 + _COUNT_WIDTH * len(Priority), 0, 126, HEIGHT)
-        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
+        box = QRectF(12 + _COUNT_WIDTH * len(Priority), 0, _WORDS_WIDTH, HEIGHT)
+        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.text())
         for place, row in self._places():
             self._paint_entry(painter, place, row)
         painter.end()
@@ -99,15 +120,19 @@ class AlarmBanner(QWidget):
             is_filled = self._is_lit or priority not in self._flashing
             paint_alarm_symbol(painter, QRectF(left, top, SYMBOL, SYMBOL), priority, self._palette, is_filled=is_filled)
         painter.setPen(QColor(self._palette.text if count else self._palette.faint))
-        text = str(count) if count else f"P{int(priority)}: 0"
-        box = QRectF(left + (SYMBOL + 4 if count else 0), 0, _COUNT_WIDTH, HEIGHT)
-        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        words = f"{count:,}" if count else f"P{int(priority)}: {0 if self._is_known else '?'}"
+        box = QRectF(left + (SYMBOL + 5 if count else 0), 0, _COUNT_WIDTH, HEIGHT)
+        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
 
     def _paint_entry(self, painter: QPainter, place: QRectF, row: AlarmRow) -> None:
         painter.setPen(QColor(self._palette.border))
-        painter.drawLine(place.topLeft() + QRectF(0, 8, 0, 0).topLeft(), place.bottomLeft() - QRectF(0, 8, 0, 0).topLeft())
+        painter.drawLine(
+            place.topLeft() + QRectF(0, 8, 0, 0).topLeft(), place.bottomLeft() - QRectF(0, 8, 0, 0).topLeft()
+        )
         symbol = QRectF(place.left() + 8, (HEIGHT - SYMBOL) / 2, SYMBOL, SYMBOL)
-        paint_alarm_symbol(painter, symbol, row.rule.priority, self._palette, is_filled=self._is_lit)
+        if row.alarm.is_active or self._is_lit:
+            is_filled = row.alarm.is_active and self._is_lit
+            paint_alarm_symbol(painter, symbol, row.rule.priority, self._palette, is_filled=is_filled)
         text = place.adjusted(SYMBOL + 14, 3, -6, -3)
         metrics = painter.fontMetrics()
         lines = (f"{time_text(row.alarm.raised_time)}  {row.municipality}", row.message)

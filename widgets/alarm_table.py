@@ -11,8 +11,15 @@ from datetime import datetime
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
 
 from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Priority
 from control_room.core.samples import Sample
@@ -31,6 +38,8 @@ _SYMBOL_PX = 21
 _PAD_PX = 7
 # with more changes at once than this, sorting anew is cheaper than moving rows
 _FEW = 20
+# a narrower table leaves out the tag's name, which the message mostly repeats
+_WIDE_PX = 1240
 STATE_WORDS = {
     AlarmState.UNACKNOWLEDGED: "unacknowledged",
     AlarmState.ACKNOWLEDGED: "acknowledged",
@@ -98,10 +107,14 @@ def _by_text(row: AlarmRow) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its words, its width, and what comes before the board's own order when a person sorts by it."""
+    """One column: its title, widths in a wide and in a narrow table (0: not shown there), its words.
+
+    `key` comes before the board's own order when a person sorts by the column.
+    """
 
     title: str
     width_px: int
+    narrow_px: int
     text: Callable[[AlarmRow], str]
     key: Callable[[AlarmRow], SortKey]
     is_number: bool = False
@@ -109,15 +122,15 @@ class Column:
 
 SYMBOL, RAISED, PLACE, TAG, MESSAGE, AT_RAISE, NOW, STATE, BY = range(9)
 COLUMNS = (
-    Column("P", 38, lambda row: "", lambda row: ()),
-    Column("Raised", 92, lambda row: time_text(row.alarm.raised_time), lambda row: (-row.raised_s(),)),
-    Column("Place", 210, lambda row: row.place, lambda row: (row.place,)),
-    Column("Tag", 190, lambda row: row.tag.name, lambda row: (row.tag.name,)),
-    Column("Alarm", 0, lambda row: row.message, lambda row: (row.message,)),
-    Column("When raised", 150, raise_text, lambda row: (row.tag.name,), is_number=True),
-    Column("Now", 140, lambda row: "", lambda row: (row.tag.name,), is_number=True),
-    Column("State", 132, _state_text, lambda row: (row.alarm.is_acknowledged, not row.alarm.is_active)),
-    Column("Acknowledged by", 150, _by_text, lambda row: (row.alarm.acknowledged_by,)),
+    Column("P", 38, 38, lambda _: "", lambda _: ()),
+    Column("Raised", 124, 96, lambda row: time_text(row.alarm.raised_time), lambda row: (-row.raised_s(),)),
+    Column("Place", 230, 190, lambda row: row.place, lambda row: (row.place,)),
+    Column("Tag", 200, 0, lambda row: row.tag.name, lambda row: (row.tag.name,)),
+    Column("Alarm", 0, 0, lambda row: row.message, lambda row: (row.message,)),
+    Column("When raised", 150, 124, raise_text, lambda row: (row.tag.name,), is_number=True),
+    Column("Now", 140, 126, lambda _: "", lambda row: (row.tag.name,), is_number=True),
+    Column("State", 148, 126, _state_text, lambda row: (row.alarm.is_acknowledged, not row.alarm.is_active)),
+    Column("Acknowledged by", 160, 110, _by_text, lambda row: (row.alarm.acknowledged_by,)),
 )
 
 
@@ -215,7 +228,9 @@ class AlarmModel(QAbstractTableModel):
 
     def _rebuild(self) -> None:
         self.beginResetModel()
-        pairs = sorted(((self._key(row), row) for row in self._all.values() if self._filter.accepts(row)), key=lambda one: one[0])
+        pairs = sorted(
+            ((self._key(row), row) for row in self._all.values() if self._filter.accepts(row)), key=lambda one: one[0]
+        )
         self._keys = [key for key, _ in pairs]
         self._rows = [row for _, row in pairs]
         self._key_of = {row.rule.id: key for key, row in pairs}
@@ -260,10 +275,19 @@ class AlarmModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(COLUMNS)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole) -> Any:
-        if orientation is not Qt.Orientation.Horizontal or role not in (_ROLE.DisplayRole, _ROLE.ToolTipRole):
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        if role == _ROLE.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if COLUMNS[section].is_number else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
+        if role not in (_ROLE.DisplayRole, _ROLE.ToolTipRole):
             return None
         if role == _ROLE.ToolTipRole:
-            return "Priority, then the newest first" if section == SYMBOL else f"Click to sort by {COLUMNS[section].title.lower()}"
+            return (
+                "Priority, then the newest first"
+                if section == SYMBOL
+                else f"Click to sort by {COLUMNS[section].title.lower()}"
+            )
         return COLUMNS[section].title
 
     def data(self, index: Index, role: int = _ROLE.DisplayRole) -> Any:
@@ -300,7 +324,7 @@ class _RowDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         table = self._table
         row = table.board.rows[index.row()]
-        palette, column, box = table.colours, index.column(), option.rect  # type: ignore[attr-defined]
+        palette, column, box = table.colours, index.column(), option.rect
         is_selected = table.selectionModel().isRowSelected(index.row(), QModelIndex())
         if is_selected:
             painter.fillRect(box, QColor(palette.selection))
@@ -313,15 +337,15 @@ class _RowDelegate(QStyledItemDelegate):
             return
         if column == NOW:
             board = table.board
-            paint_value(painter, QRectF(box), row.tag, board.present(row.tag.id), board.now(), palette, is_selected=is_selected)
+            paint_value(
+                painter, QRectF(box), row.tag, board.present(row.tag.id), board.now(), palette, is_selected=is_selected
+            )
             return
         plain = palette.text if row.alarm.is_active else palette.label
         painter.setPen(QColor(palette.selection_text if is_selected else plain))
         side = Qt.AlignmentFlag.AlignRight if COLUMNS[column].is_number else Qt.AlignmentFlag.AlignLeft
         room = box.adjusted(_PAD_PX, 0, -_PAD_PX, 0)
-        words = option.fontMetrics.elidedText(  # type: ignore[attr-defined]
-            table.board.text(row, column), Qt.TextElideMode.ElideRight, room.width()
-        )
+        words = option.fontMetrics.elidedText(table.board.text(row, column), Qt.TextElideMode.ElideRight, room.width())
         painter.drawText(room, side | Qt.AlignmentFlag.AlignVCenter, words)
 
     def _paint_symbol(self, painter: QPainter, box: QRectF, row: AlarmRow) -> None:
@@ -345,6 +369,7 @@ class AlarmTable(QTableView):
         self.colours: Palette = LIGHT
         self.is_lit = True
         self.empty_words = "No alarms"
+        self._is_wide: bool | None = None
         self._kept: tuple[list[int], int | None] = ([], None)
         self.board = AlarmModel(present, now, self)
         self.board.modelAboutToBeReset.connect(self._keep)
@@ -371,15 +396,26 @@ class AlarmTable(QTableView):
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setMinimumSectionSize(30)
-        for number, column in enumerate(COLUMNS):
-            self.setColumnWidth(number, column.width_px)
         header.setSectionResizeMode(MESSAGE, QHeaderView.ResizeMode.Stretch)
         header.setSortIndicator(SYMBOL, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        is_wide = self.viewport().width() >= _WIDE_PX
+        if is_wide is not self._is_wide:
+            self._is_wide = is_wide
+            for number, column in enumerate(COLUMNS):
+                width = column.width_px if is_wide else column.narrow_px
+                self.setColumnHidden(number, width == 0 and number != MESSAGE)
+                if width:
+                    self.setColumnWidth(number, width)
+        super().resizeEvent(event)
+
     def chosen(self) -> list[AlarmRow]:
         """Return the selected alarms in the order of the rows."""
-        return [self.board.rows[number] for number in sorted(index.row() for index in self.selectionModel().selectedRows())]
+        return [
+            self.board.rows[number] for number in sorted(index.row() for index in self.selectionModel().selectedRows())
+        ]
 
     def choose(self, rule_id: int) -> bool:
         """Select an alarm's row and show it; return whether it is shown at all."""
@@ -398,7 +434,9 @@ class AlarmTable(QTableView):
     def set_blink(self, is_lit: bool) -> None:
         """Flash the symbols of what is not acknowledged."""
         self.is_lit = is_lit
-        self.viewport().update(self.columnViewportPosition(SYMBOL), 0, self.columnWidth(SYMBOL), self.viewport().height())
+        self.viewport().update(
+            self.columnViewportPosition(SYMBOL), 0, self.columnWidth(SYMBOL), self.viewport().height()
+        )
 
     def say_when_empty(self, words: str) -> None:
         """Say why there are no rows."""

@@ -84,7 +84,8 @@ class NetworkMap(QWidget):
         self._selected: tuple[int, str] | None = None
         self._centre = QPointF(0, 0)
         self._m_per_px = 50.0
-        self._is_placed = False
+        # nobody has chosen a view yet
+        self._is_untouched = True
         self._picture = QPixmap()
         self._picture_centre = QPointF()
         self._picture_scale = 0.0
@@ -106,11 +107,10 @@ class NetworkMap(QWidget):
     # --- what others tell it
 
     def show_networks(self, networks: Sequence[Network], municipalities: Sequence[Municipality]) -> None:
-        """Show these networks; the view is fitted when it showed nothing before."""
+        """Show these networks."""
         self._geometry = MapGeometry(networks)
         self._names = {one.id: one.name for one in municipalities}
-        if not self._is_placed:
-            self.zoom_to_all()
+        self._fit_first()
         self._repaint_picture()
 
     def set_tags(self, tags: Sequence[Tag]) -> None:
@@ -193,15 +193,24 @@ class NetworkMap(QWidget):
         found.sort(key=lambda one: one[:2])
         return [hit for _, _, hit in found[:limit]]
 
+    def _fit_first(self) -> None:
+        """Until the person chooses a view: all networks, or the first one when together they would be specks."""
+        if not self._is_untouched or not self._geometry.networks:
+            return
+        self.zoom_to_all()
+        if self._m_per_px >= FAR_M_PER_PX:
+            self._fit(self._geometry.networks[0].bounds)
+        self._is_untouched = True
+
     def _fit(self, bounds: QRectF) -> None:
         if bounds.isNull() or not self.width():
             return
-        margin = 1.12
-        m_per_px = max(bounds.width() / self.width(), bounds.height() / max(1, self.height() - 40), 0.05) * margin
-        self._is_placed = True
+        # room for the names above the networks
+        m_per_px = max(bounds.width() / self.width(), bounds.height() / max(1, self.height() - 60), 0.05) * 1.15
         self._look_at(bounds.center(), m_per_px)
 
     def _look_at(self, centre: QPointF, m_per_px: float) -> None:
+        self._is_untouched = False
         self._centre = centre
         self._m_per_px = min(max(m_per_px, 0.05), 20_000.0)
         self._rest.start()
@@ -381,25 +390,28 @@ class NetworkMap(QWidget):
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_names(self, painter: QPainter, taken: list[QRectF]) -> None:
+        font = QFont(painter.font())
+        font.setPixelSize(15)
+        font.setBold(True)
+        painter.setFont(font)
+        is_far = self._m_per_px >= FAR_M_PER_PX
+        view = QRectF(self.rect())
         for drawn in self._geometry.networks:
-            top = self._to_screen(QPointF(drawn.bounds.center().x(), drawn.bounds.top()))
-            is_far = self._m_per_px >= FAR_M_PER_PX
-            if not is_far and not QRectF(self.rect()).contains(top):
+            box = QRectF(self._to_screen(drawn.bounds.topLeft()), self._to_screen(drawn.bounds.bottomRight()))
+            if not box.intersects(view):
                 continue
-            font = QFont(painter.font())
-            font.setPixelSize(15)
-            font.setBold(True)
-            painter.setFont(font)
-            name = self._names.get(drawn.municipality_id, "")
-            name += "  (schematic)" if drawn.is_schematic else ""
-            box = QRectF(top.x() - 200, top.y() - 30, 400, 22)
+            name = self._names.get(drawn.municipality_id, "") + ("  (schematic)" if drawn.is_schematic else "")
+            width = painter.fontMetrics().horizontalAdvance(name) + 12
+            label = _within(QRectF(box.center().x() - width / 2, box.top() - 28, width, 22), view)
+            while is_far and any(label.intersects(other) for other in taken):
+                label.translate(0, 62)
+            taken.append(label.adjusted(-4, -4, 4, 40) if is_far else label)
             painter.setPen(QColor(self._palette.text))
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, name)
-            taken.append(box)
+            painter.drawText(label, Qt.AlignmentFlag.AlignCenter, name)
             if is_far:
-                self._paint_roll_up(painter, drawn)
+                self._paint_roll_up(painter, drawn, QPointF(label.center().x(), label.bottom() + 19))
 
-    def _paint_roll_up(self, painter: QPainter, drawn: DrawnNetwork) -> None:
+    def _paint_roll_up(self, painter: QPainter, drawn: DrawnNetwork, at: QPointF) -> None:
         marks = [
             self._alarms[tag.id]
             for (municipality_id, _), tags in self._tags.items()
@@ -410,7 +422,6 @@ class NetworkMap(QWidget):
         if not marks:
             return
         priority, state = min(marks, key=_urgency)
-        at = self._to_screen(drawn.bounds.center())
         is_filled = self._is_lit or state is not AlarmState.UNACKNOWLEDGED
         ground = QColor(self._palette.raised)
         painter.setPen(QColor(self._palette.border))
@@ -540,9 +551,7 @@ class NetworkMap(QWidget):
             super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        # until the person chose a view, all networks stay in it
-        if self._geometry.networks and event.oldSize().width() < 300:
-            self.zoom_to_all()
+        self._fit_first()
         self._rest.start()
 
     def place_at(self, point: QPointF) -> Place | None:
@@ -583,6 +592,13 @@ def _free_place(at: QPointF, size: float, width: float, height: float, taken: li
         if not any(box.intersects(other) for other in taken):
             return box
     return None
+
+
+def _within(box: QRectF, view: QRectF) -> QRectF:
+    """Return the box moved into the view."""
+    left = min(max(box.left(), view.left() + 4), view.right() - box.width() - 4)
+    top = min(max(box.top(), view.top() + 4), view.bottom() - box.height() - 4)
+    return QRectF(left, top, box.width(), box.height())
 
 
 def _round_length(length_m: float) -> float:

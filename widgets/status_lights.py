@@ -37,7 +37,9 @@ def paint_light(painter: QPainter, box: QRectF, light: Light, palette: Palette) 
     elif light is Light.TROUBLE:
         # the amber of the second priority: a blind control room is as urgent
         painter.setBrush(QColor(palette.priorities[Priority.HIGH]))
-        painter.drawPolygon(QPolygonF([QPointF(inner.center().x(), inner.top()), inner.bottomRight(), inner.bottomLeft()]))
+        painter.drawPolygon(
+            QPolygonF([QPointF(inner.center().x(), inner.top()), inner.bottomRight(), inner.bottomLeft()])
+        )
     else:
         painter.drawLine(QPointF(inner.left(), inner.center().y()), QPointF(inner.right(), inner.center().y()))
     painter.restore()
@@ -58,11 +60,10 @@ class StatusLight(QWidget):
 
     clicked = Signal()
 
-    def __init__(self, parent: QWidget | None = None, *, width_px: int = 0) -> None:
-        """Start off and without words; `width_px` 0: as wide as the words."""
+    def __init__(self, parent: QWidget | None = None) -> None:
+        """Start off and without words."""
         super().__init__(parent)
         self._palette = LIGHT
-        self._width_px = width_px
         self._light: Light | None = Light.OFF
         self._title = ""
         self._detail = ""
@@ -94,8 +95,7 @@ class StatusLight(QWidget):
     def sizeHint(self) -> QSize:
         metrics = self.fontMetrics()
         words = max(metrics.horizontalAdvance(self._title), metrics.horizontalAdvance(self._detail))
-        width = self._width_px or words + self._left_px() + _MARGIN_PX + 2
-        return QSize(width, 2 * metrics.height() + 2)
+        return QSize(words + self._left_px() + _MARGIN_PX + 2, 2 * metrics.height() + 2)
 
     minimumSizeHint = sizeHint
 

@@ -1,8 +1,9 @@
-"""The navigation tree: municipality → site → asset → tag, with live values and the most urgent alarm below each branch."""
+"""The navigation tree: municipality → site → asset → tag, with live values and the alarms below each branch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from PySide6.QtCore import (
@@ -40,13 +41,14 @@ from widgets.value_cell import aged_text, paint_value
 
 Index = QModelIndex | QPersistentModelIndex
 Present = Callable[[int], Sample | None]
+Place = tuple[str, str, str]
 Marks = Mapping[int, tuple[Priority, AlarmState]]
 TAG_MIME = "application/x-control-room-tag"
 NAME, VALUE = 0, 1
 _ROLE = Qt.ItemDataRole
 _SYMBOL_PX = 18
 _ROW_PX = 25
-_VALUE_PX = 142
+_VALUE_PX = 134
 # of a drag or a menu, so many tags at most are meant
 _MOST_TAGS = 16
 # a filter that finds more leaves the branches closed: nobody reads so many
@@ -113,8 +115,8 @@ class TagTreeModel(QAbstractItemModel):
         self._root, self._leaves = Branch("", None), {}
         names = {one.id: one.name for one in municipalities}
         paths: dict[tuple[Any, ...], Branch] = {(): self._root}
-        for tag in sorted(tags, key=lambda one: (names.get(one.municipality_id, ""), one.site, natural(one.asset), one.name)):
-            place = (names.get(tag.municipality_id, "?"), tag.site, tag.asset)
+        placed = [((names.get(tag.municipality_id, "?"), tag.site, tag.asset), tag) for tag in tags]
+        for place, tag in sorted(placed, key=_order):
             if _matches(tag, place, words):
                 self._leaves[tag.id] = _branch(paths, place).add(tag.name, tag)
         self._roll_up()
@@ -126,10 +128,10 @@ class TagTreeModel(QAbstractItemModel):
         self._roll_up()
 
     def _roll_up(self) -> None:
-        for branch in _all(self._root):
-            branch.worst, branch.is_flashing, branch.count = None, False, 0
+        for one in _all(self._root):
+            one.worst, one.is_flashing, one.count = None, False, 0
         for tag_id, (priority, state) in self._marks.items():
-            branch = self._leaves.get(tag_id)
+            branch: Branch | None = self._leaves.get(tag_id)
             while branch is not None:
                 branch.worst = priority if branch.worst is None else min(branch.worst, priority)
                 branch.is_flashing |= state in (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED)
@@ -147,7 +149,8 @@ class TagTreeModel(QAbstractItemModel):
 
     def tags_below(self, index: Index) -> list[int]:
         """Return the first tags of a branch."""
-        return [leaf.tag.id for leaf, _ in zip(self.branch(index).leaves(), range(_MOST_TAGS), strict=False) if leaf.tag]
+        leaves = islice(self.branch(index).leaves(), _MOST_TAGS)
+        return [leaf.tag.id for leaf in leaves if leaf.tag is not None]
 
     def index_of(self, tag_id: int) -> QModelIndex:
         """Return the row of a tag, an invalid one when it is not shown."""
@@ -186,9 +189,11 @@ class TagTreeModel(QAbstractItemModel):
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
+        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled if index.isValid() else Qt.ItemFlag.NoItemFlags
 
     def data(self, index: Index, role: int = _ROLE.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
         branch = self.branch(index)
         if role == _ROLE.ToolTipRole and branch.tag is not None:
             return explanation(branch.tag, self.present(branch.tag.id), self.now())
@@ -225,14 +230,19 @@ def natural(name: str) -> tuple[tuple[str, int], ...]:
     return tuple(("", int(word)) if word.isdecimal() else (word.lower(), 0) for word in words)
 
 
-def _branch(paths: dict[tuple[Any, ...], Branch], place: tuple[str, ...]) -> Branch:
+def _order(placed: tuple[Place, Tag]) -> tuple[Any, ...]:
+    (municipality, site, asset), tag = placed
+    return municipality, natural(site), natural(asset), natural(tag.name)
+
+
+def _branch(paths: dict[tuple[Any, ...], Branch], place: Place) -> Branch:
     for depth in range(1, len(place) + 1):
         if place[:depth] not in paths:
             paths[place[:depth]] = paths[place[: depth - 1]].add(place[depth - 1])
     return paths[place]
 
 
-def _matches(tag: Tag, place: tuple[str, ...], words: Sequence[str]) -> bool:
+def _matches(tag: Tag, place: Place, words: Sequence[str]) -> bool:
     if not words:
         return True
     text = f"{tag.name} {tag.key} {tag.element} {' '.join(place)}".lower()
@@ -265,8 +275,8 @@ class _ValueDelegate(QStyledItemDelegate):
         self._tree = tree
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        model, palette, box = self._tree.model, self._tree.colours, option.rect  # type: ignore[attr-defined]
-        is_selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        model, palette, box = self._tree.model, self._tree.colours, option.rect
+        is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
         if is_selected:
             painter.fillRect(box, QColor(palette.selection))
         tag = model.tag_of(index)
@@ -403,10 +413,19 @@ class TagTree(QWidget):
         else:
             self._open(QModelIndex(), (), self._opened)
             self._opened = None
+        self._span(QModelIndex())
         self.view.empty_words = "Nothing matches" if text else "No tags are configured"
         self._looking.start()
 
     # --- what is open, what is seen
+
+    def _span(self, parent: QModelIndex) -> None:
+        # a branch has no value: its name may take the whole row
+        for row in range(self.model.rowCount(parent)):
+            index = self.model.index(row, NAME, parent)
+            if self.model.tag_of(index) is None:
+                self.view.setFirstColumnSpanned(row, parent, True)
+                self._span(index)
 
     def _open_paths(self, parent: QModelIndex, path: tuple[str, ...]) -> set[tuple[str, ...]]:
         found = set()

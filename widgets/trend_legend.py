@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 from control_room.core.tags import Tag
 
 _HEADINGS = ("", "Tag", "Now", "At cursor", "Unit", "Quality", "")
-_WIDTHS = (24, 0, 104, 104, 60, 170, 28)
+_WIDTHS = (24, 0, 84, 84, 52, 110, 28)
 _COLOUR, _NAME, _NOW, _CURSOR, _UNIT, _QUALITY, _REMOVE = range(len(_HEADINGS))
 ROW_HEIGHT = 24
 ROWS_SHOWN = 6

@@ -64,7 +64,7 @@ class TrendPlot(QWidget):
     pens_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None, clock: Callable[[], float] = time) -> None:
-        """Start live, with the last 30 minutes and no pens."""
+        """Start live, with the last 5 minutes and no pens."""
         super().__init__(parent)
         self._clock = clock
         self._pens: dict[int, Pen] = {}
@@ -73,7 +73,7 @@ class TrendPlot(QWidget):
         self._ranges: dict[str, tuple[float, float]] = {}
         self._focus: int | None = None
         self._palette = LIGHT
-        self._span_s = SPANS_S["30 min"]
+        self._span_s = SPANS_S["5 min"]
         self._is_live = True
         self._is_moving_itself = False
         self._cursor_s: float | None = None
@@ -157,6 +157,8 @@ class TrendPlot(QWidget):
             line.hide()
         self._hint = QLabel("Drag tags here, or choose them in the navigation, on the map or on the alarm board.", self._view)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._hint.setWordWrap(True)
+        self._hint.setMargin(24)
         self._hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._view.scene().sigMouseMoved.connect(self._on_mouse)
         self._view.installEventFilter(self)

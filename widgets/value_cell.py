@@ -22,7 +22,14 @@ def aged_text(tag: Tag, sample: Sample | None, now: datetime) -> str:
 
 
 def paint_value(
-    painter: QPainter, box: QRectF, tag: Tag, sample: Sample | None, now: datetime, palette: Palette, *, is_selected: bool
+    painter: QPainter,
+    box: QRectF,
+    tag: Tag,
+    sample: Sample | None,
+    now: datetime,
+    palette: Palette,
+    *,
+    is_selected: bool,
 ) -> None:
     """Paint the value right-aligned in `box`."""
     is_trusted = sample is not None and sample.grade <= Grade.UNCERTAIN

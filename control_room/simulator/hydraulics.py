@@ -234,7 +234,8 @@ def complaints(report: Path, path: Path, limit: int = 3) -> list[str]:
         if "Error" in line and "Error 200" not in line:
             quoted = said[number + 1] if number + 1 < len(said) else ""
             at = source.index(quoted) + 1 if line.endswith(":") and quoted in source else 0
-            found.append(f"{line} line {at} '{quoted}'" if at else line.rstrip(":"))
+            words = " ".join(quoted.split())
+            found.append(f"{line} line {at} '{words}'" if at else line.rstrip(":"))
     return found[:limit]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from control_room.core.errors import BadOption, ControlRoomError
+from control_room.core.errors import ControlRoomError
 from control_room.simulator.faults import Fault, FaultKind
 from control_room.simulator.outstations import Outstations, outstations
 from control_room.simulator.plant_model import build
@@ -55,12 +55,10 @@ def run_plant(order: PlantOrder, pipe: "Connection[Any, Any]") -> None:
 
 
 def open_stations(order: PlantOrder, folder: Path) -> dict[str, Outstations]:
-    """Return the outstations by municipality, ready to step in ticks of TICK_S; raises BadNetworkFile or BadOption."""
+    """Return the outstations by municipality, ready to step in ticks of TICK_S; raises BadNetworkFile."""
     stations: dict[str, Outstations] = {}
     for number, name in enumerate(order.networks):
         model, network = build(name, folder)
-        if model.plant.key in stations:
-            raise BadOption(f"The network '{name}' is named twice.", advice="Name each network once.")
         network.set_step(max(1, min(_LONGEST_STEP_S, round(order.speed * TICK_S))))
         offset_s = _FAULT_OFFSET_S * number if order.has_faults else None
         stations[model.plant.key] = outstations(model, network, order.speed, order.seed, offset_s)

@@ -23,6 +23,7 @@ from control_room.simulator.children import Child, Ended, raise_failed, stop
 from control_room.simulator.faults import FaultKind
 from control_room.simulator.hydraulics import network_file
 from control_room.simulator.mqtt_devices import DevicesOrder, address_of, run_devices
+from control_room.simulator.municipalities import municipality_of
 from control_room.simulator.opc_ua_server import ServerOrder, node_address, run_server
 from control_room.simulator.plant_model import PlantModel
 from control_room.simulator.plant_process import PlantOrder, run_plant
@@ -35,6 +36,7 @@ _BROKER_PORT = 1883
 _BROKER_START_S, _BROKER_ANSWER_S = 10.0, 3.0
 _PORTS = 200
 _PUBLISH_MS = 250
+_SESSION_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ def simulate(options: SimulateOptions, report: Report) -> int:
     _check(options)
     ended = threading.Event()
     before = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    if options.broker_port is not None:
+        wait_until_open(options.broker_port, _BROKER_ANSWER_S, ended.is_set)
     report("Calculating the networks …")
     plant = _open(options, ended)
     try:
@@ -109,6 +113,8 @@ def _check(options: SimulateOptions) -> None:
         raise BadOption("There is no network to simulate.", advice="Name one, such as net3.")
     for name in options.municipalities:
         network_file(name)
+    if len({municipality_of(name).key for name in options.municipalities}) < len(options.municipalities):
+        raise BadOption("A network is named twice.", advice="Name each network once.")
 
 
 def _open(options: SimulateOptions, ended: threading.Event) -> _Plant:
@@ -139,7 +145,6 @@ def _start(plant: _Plant, report: Report) -> None:
 def _start_broker(plant: _Plant) -> int:
     options = plant.options
     if options.broker_port is not None:
-        wait_until_open(options.broker_port, _BROKER_ANSWER_S, plant.is_ending)
         return options.broker_port
     port = _free_port(_BROKER_PORT if options.opc_ua_port else 0)
     program = find_mosquitto()
@@ -296,7 +301,9 @@ def trigger(endpoint: str, kind: str, element: str, seconds: float) -> None:
         raise BadOption(f"There is no fault '{kind}'.", advice=f"Use one of {', '.join(FaultKind)}.")
 
     async def call() -> None:
-        async with Client(endpoint) as client:
+        client = Client(endpoint)
+        client.session_timeout = _SESSION_MS
+        async with client:
             faults = client.get_node("ns=2;s=Faults")
             await faults.call_method("2:trigger", kind, element, ua.Variant(seconds, ua.VariantType.Double))
 

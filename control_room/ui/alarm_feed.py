@@ -1,4 +1,4 @@
-"""The alarm feed: alarms with all that is said of them, gathered for a quarter of a second, for banner, board, tree and map."""
+"""The alarm feed: alarms with all that is said of them, in gathered changes, for banner, board, tree and map."""
 
 from collections.abc import Iterable
 
@@ -36,7 +36,9 @@ class AlarmFeed(QObject):
         if not waiting or not self._room.is_configured:
             return
         present = [self._room.alarms[rule_id] for rule_id in waiting if rule_id in self._room.alarms]
-        gone = [rule_id for rule_id in waiting if self._room.alarms.get(rule_id) is None and self.rows.pop(rule_id, None)]
+        gone = [rule_id for rule_id in waiting if rule_id not in self._room.alarms and rule_id in self.rows]
+        for rule_id in gone:
+            del self.rows[rule_id]
         changed = [self._row(alarm) for alarm in present]
         self.rows.update((row.rule.id, row) for row in changed)
         self.changed.emit(changed, gone)
@@ -73,7 +75,8 @@ def _urgency(row: AlarmRow) -> tuple[bool, int]:
 
 def _unknown_rule(rule_id: int) -> AlarmRule:
     # an alarm is never hidden, also not one whose rule this seat cannot read
-    return AlarmRule(rule_id, 0, AlarmKind.BAD, Priority.HIGH, message=f"Alarm number {rule_id}, which this seat does not know")
+    words = f"Alarm number {rule_id}, which this seat does not know"
+    return AlarmRule(rule_id, 0, AlarmKind.BAD, Priority.HIGH, message=words)
 
 
 def _unknown_tag(tag_id: int) -> Tag:

@@ -16,8 +16,8 @@ HALF_BLINK_MS = 500
 class Jumps(QObject):
     """The ways from one view to another; the main window brings the view to the front.
 
-    trend_wanted(tag ids), map_wanted(tag id), alarms_wanted(words for the board's filter), tree_wanted(tag id), alarm_wanted(rule id),
-    and tag_shown(tag id), which follows a person's choice without bringing anything to the front.
+    trend_wanted(tag ids), map_wanted(tag id), alarms_wanted(words for the board's filter), tree_wanted(tag id),
+    alarm_wanted(rule id) and tag_shown(tag id), which follows a person's choice without bringing anything to the front.
     """
 
     trend_wanted = Signal(list)

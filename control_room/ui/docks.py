@@ -1,6 +1,7 @@
 """Docks: the frame around each view, and the layout that is remembered."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import QByteArray, QSettings, Qt
 from PySide6.QtWidgets import QDockWidget, QFrame, QHBoxLayout, QLabel, QMainWindow, QSizePolicy, QToolButton, QWidget
@@ -48,7 +49,7 @@ class Dock(QDockWidget):
         button.setToolTip(tip)
         button.setAccessibleName(f"{name} {self.spec.title}")
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        button.clicked.connect(act)  # type: ignore[arg-type]
+        button.clicked.connect(act)
         return button
 
     def _float(self) -> None:
@@ -65,41 +66,44 @@ def arrange(window: QMainWindow, docks: Mapping[str, Dock], width_px: int, heigh
     for dock in docks.values():
         dock.setFloating(False)
         window.removeDockWidget(dock)
-    by_place = {place: [dock for dock in docks.values() if dock.spec.place is place] for place in Place}
-    left, centre, bottom = (by_place[place] for place in (Place.LEFT, Place.CENTRE, Place.BOTTOM))
+    left, centre, bottom = ([dock for dock in docks.values() if dock.spec.place is place] for place in Place)
+    is_wide = width_px >= WIDE_PX
     for dock in left:
         window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
-    if centre:
-        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, centre[0])
-    if bottom:
-        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, bottom[0])
-        if centre:
-            window.splitDockWidget(centre[0], bottom[0], Qt.Orientation.Vertical)
-    _join(window, centre, side_by_side=width_px >= WIDE_PX)
+    for dock in (*centre[:1], *bottom[:1]):
+        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+    if centre and bottom:
+        window.splitDockWidget(centre[0], bottom[0], Qt.Orientation.Vertical)
+    _join(window, centre, side_by_side=is_wide)
     _join(window, bottom, side_by_side=False)
     for dock in docks.values():
         dock.show()
-    for first in (centre[:1], bottom[:1]):
-        for dock in first:
-            dock.raise_()
-    is_wide = width_px >= WIDE_PX
-    left_px = 370 if is_wide else 320
-    window.resizeDocks([*left, *centre[:1]], [left_px] * len(left) + [width_px - left_px], Qt.Orientation.Horizontal)
-    if is_wide and len(centre) > 1:
-        each = (width_px - left_px) // len(centre)
-        window.resizeDocks(centre, [each] * len(centre), Qt.Orientation.Horizontal)
-    if centre and bottom:
-        bottom_px = round(height_px * (0.3 if height_px >= 900 else 0.34))
-        window.resizeDocks([centre[0], bottom[0]], [height_px - bottom_px, bottom_px], Qt.Orientation.Vertical)
+    for dock in (*centre[:1], *bottom[:1]):
+        dock.raise_()
+    _share(window, (left, centre, bottom), width_px, height_px)
 
 
 def _join(window: QMainWindow, docks: Sequence[Dock], *, side_by_side: bool) -> None:
-    for before, dock in zip(docks, docks[1:], strict=False):
+    for before, dock in pairwise(docks):
         if side_by_side:
             window.splitDockWidget(before, dock, Qt.Orientation.Horizontal)
         else:
             window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
             window.tabifyDockWidget(before, dock)
+
+
+def _share(
+    window: QMainWindow, places: tuple[list[Dock], list[Dock], list[Dock]], width_px: int, height_px: int
+) -> None:
+    left, centre, bottom = places
+    is_wide = width_px >= WIDE_PX
+    left_px = 370 if is_wide else 300
+    across = centre if is_wide else centre[:1]
+    each_px = (width_px - left_px) // max(1, len(across))
+    window.resizeDocks([*left, *across], [left_px] * len(left) + [each_px] * len(across), Qt.Orientation.Horizontal)
+    if centre and bottom:
+        bottom_px = round(height_px * (0.3 if height_px >= 900 else 0.34))
+        window.resizeDocks([centre[0], bottom[0]], [height_px - bottom_px, bottom_px], Qt.Orientation.Vertical)
 
 
 def save_layout(window: QMainWindow, settings: QSettings) -> None:

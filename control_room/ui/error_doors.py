@@ -58,7 +58,7 @@ class ErrorDoors(QObject):
         if what.exc_value is not None and not isinstance(what.exc_value, SystemExit):
             self._met.emit(what.exc_value)
 
-    def loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def loop_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Take an error of a callback or a lost task."""
         self._met.emit(context.get("exception") or RuntimeError(str(context.get("message"))))
 

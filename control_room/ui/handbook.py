@@ -3,7 +3,15 @@
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut, QTextCharFormat, QTextDocument, QTextFormat, QTextTable
+from PySide6.QtGui import (
+    QDesktopServices,
+    QKeySequence,
+    QShortcut,
+    QTextCharFormat,
+    QTextDocument,
+    QTextFormat,
+    QTextTable,
+)
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -18,7 +26,6 @@ from PySide6.QtWidgets import (
 )
 
 from control_room.ui.theme import Theme
-from widgets.palette import Palette
 
 _PATH = Qt.ItemDataRole.UserRole
 FIRST_PAGE = "index.md"
@@ -88,7 +95,7 @@ class HandbookWindow(QWidget):
         QShortcut(QKeySequence.StandardKey.Find, self, self.search.setFocus)
         QShortcut(QKeySequence("Escape"), self, self.close)
         theme.changed.connect(self._dress)
-        self._dress(theme.palette)
+        self._dress()
         self._fill("")
         self.contents.setCurrentRow(0)
 
@@ -110,7 +117,7 @@ class HandbookWindow(QWidget):
         column.addLayout(top)
         column.addWidget(halves, 1)
 
-    def _dress(self, palette: Palette) -> None:
+    def _dress(self) -> None:
         self._back.setIcon(self._theme.icon("back"))
 
     def _fill(self, words: str) -> None:
@@ -148,7 +155,7 @@ class HandbookWindow(QWidget):
             form = QTextCharFormat()
             form.setBackground(self.palette().highlight())
             form.setForeground(self.palette().highlightedText())
-            mark.format, mark.cursor = form, cursor  # type: ignore[attr-defined]
+            mark.format, mark.cursor = form, cursor
             marks.append(mark)
             cursor = self.page.document().find(words, cursor)
         self.page.setExtraSelections(marks)

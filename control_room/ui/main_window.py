@@ -1,6 +1,7 @@
 """The main window: alarm banner above, views in docks, the status strip below."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShowEvent
@@ -70,7 +71,7 @@ class MainWindow(QMainWindow):
         self._tools.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         first = QHBoxLayout()
         first.setContentsMargins(0, 0, 0, 0)
-        first.addWidget(self._make_menus(head))
+        first.addWidget(self._make_menus(head), 0, Qt.AlignmentFlag.AlignVCenter)
         first.addStretch(1)
         first.addWidget(self._tools)
         column = QVBoxLayout(head)
@@ -87,9 +88,8 @@ class MainWindow(QMainWindow):
         self._add(room_menu, "&Close the control room", "", QKeySequence("Ctrl+Q"), self.close)
         view_menu = bar.addMenu("&View")
         for key, dock in self.docks.items():
-            act = self._add(
-                view_menu, dock.spec.title, dock.spec.icon, QKeySequence(dock.spec.shortcut), lambda _=False, k=key: self.bring(k)
-            )
+            keys = QKeySequence(dock.spec.shortcut)
+            act = self._add(view_menu, dock.spec.title, dock.spec.icon, keys, partial(self.bring, key))
             self._tools.addAction(act)
         view_menu.addSeparator()
         self._add(view_menu, "First &layout again", "layout", QKeySequence(), self.arrange_again)
@@ -110,7 +110,7 @@ class MainWindow(QMainWindow):
         action.setShortcut(keys)
         plain = text.replace("&", "")
         action.setToolTip(f"{plain} ({keys.toString()})" if not keys.isEmpty() else plain)
-        action.triggered.connect(act)
+        action.triggered.connect(lambda _=False: act())
         menu.addAction(action)
         self.addAction(action)
         if icon:
@@ -205,7 +205,7 @@ class MainWindow(QMainWindow):
     def _show_trouble(self) -> None:
         trouble = self._console.room.trouble
         self.trouble_bar.refresh()
-        self.banner.setEnabled(trouble is None)
+        self.banner.set_known(trouble is None)
 
     def _toggle_full_screen(self) -> None:
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)

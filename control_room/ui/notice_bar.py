@@ -33,7 +33,7 @@ class NoticeBar(QFrame):
     def _button(self, text: str, act: object) -> QToolButton:
         button = QToolButton(self)
         button.setText(text)
-        button.clicked.connect(act)  # type: ignore[arg-type]
+        button.clicked.connect(act)
         return button
 
     def text(self) -> str:

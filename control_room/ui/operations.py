@@ -25,7 +25,7 @@ class JobThread(Protocol):
 
 
 class Operations:
-    """What views ask of the database: reads on one thread, acts on another, so that no report delays an acknowledgement."""
+    """What views ask of the database: reads on one thread, acts on another, so that no read delays an act."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Operations:
         station: str,
         start: Callable[[Work], object] | None = None,
     ) -> None:
-        """Use the two threads; `station` names this seat in the journal, `start` runs a coroutine (the running loop's task)."""
+        """Use both threads; `station` names this seat in the journal, `start` runs a coroutine, by default as a task."""
         self._reading = reading
         self._acting = acting
         self.station = station
@@ -72,7 +72,7 @@ class Operations:
 
 @contextmanager
 def told(banner: NoticeBar, what: str, *controls: QWidget) -> Iterator[None]:
-    """Disable the controls meanwhile; show an error as `what` could not be done, why, and advice; nothing typed is lost."""
+    """Disable the controls meanwhile; tell an error as `what` was not done, why, and advice; nothing typed is lost."""
     banner.clear()
     for control in controls:
         control.setEnabled(False)

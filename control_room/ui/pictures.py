@@ -1,18 +1,40 @@
-"""Pictures of a running window, for a person to look at."""
+"""Pictures of a running window, for a person to look at: in the sizes and themes of control rooms."""
 
+import asyncio
 from pathlib import Path
+
+from PySide6.QtWidgets import QWidget
 
 from control_room.core.errors import CannotStart
 from control_room.ui.main_window import MainWindow
+from control_room.ui.theme import Theme
+from widgets.palette import DARK, LIGHT
+
+SIZES = ((1920, 1080), (1366, 768))
+# until the window has laid itself out and its views have painted
+SETTLE_S = 0.7
 
 
-def save_pictures(window: MainWindow, folder: Path) -> list[Path]:
-    """Save the whole window and every view as PNG; return the files. Raises CannotStart when one cannot be written."""
+async def save_pictures(window: MainWindow, theme: Theme, folder: Path) -> None:
+    """Save the window and every view as it is, then the window in every size by day and by night, as PNG.
+
+    Raises CannotStart when one cannot be written. Theme and size are put back.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    saved = []
-    for name, widget in {"window": window, **window.views}.items():
-        path = folder / f"{name}.png"
-        if not widget.grab().save(str(path)):
-            raise CannotStart(f"{path} cannot be written.", advice="Check the folder's rights and the free space.")
-        saved.append(path)
-    return saved
+    size, palette = window.size(), theme.palette
+    for key, view in {"window": window, **window.views}.items():
+        _save(view, folder / f"{key}.png")
+    for width, height in SIZES:
+        window.resize(width, height)
+        window.arrange_again()
+        for each in (LIGHT, DARK):
+            theme.use(each)
+            await asyncio.sleep(SETTLE_S)
+            _save(window, folder / f"window-{width}x{height}-{each.name}.png")
+    theme.use(palette)
+    window.resize(size)
+
+
+def _save(widget: QWidget, path: Path) -> None:
+    if not widget.grab().save(str(path)):
+        raise CannotStart(f"{path} cannot be written.", advice="Check the folder's rights and the free space.")

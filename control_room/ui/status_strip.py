@@ -1,4 +1,4 @@
-"""The status strip: what is fed, by whom, how fresh, and what was lost. It tells the truth also when the truth is unknown."""
+"""The status strip: what is fed, by whom, how fresh, and what was lost; what is not known is called unknown."""
 
 from datetime import datetime
 
@@ -22,12 +22,14 @@ from widgets.palette import Palette
 from widgets.quality import age_text
 from widgets.status_lights import Light, StatusLight
 
-_LINK_PX = 152
+# a link's cell: between so narrow that it can still be read, and so wide that nothing more would be said
+_LINK_PX = 146
+_WIDEST_LINK_PX = 250
 _URGENCY = (Light.TROUBLE, Light.WAITING, Light.OK, Light.OFF)
 
 
 class StatusStrip(QWidget):
-    """Database, collector, every link that finds room (those in trouble first), and the clock. Signal links_wanted()."""
+    """Database, collector, every link that finds room (those in trouble first), clock. Signal links_wanted()."""
 
     links_wanted = Signal()
 
@@ -64,7 +66,7 @@ class StatusStrip(QWidget):
         """Show everything as it is now."""
         now = self._room.now()
         self._show_database(now)
-        self._show_collector(now)
+        self._show_collector()
         for connection_id, light in self.links.items():
             self._show_link(light, self._room.connections[connection_id], now)
         local_now = now.astimezone()
@@ -80,7 +82,7 @@ class StatusStrip(QWidget):
             light.deleteLater()
         self.links = {}
         for connection_id in self._room.connections:
-            light = StatusLight(self, width_px=_LINK_PX)
+            light = StatusLight(self)
             light.clicked.connect(self.links_wanted)
             if self._palette is not None:
                 light.apply_palette(self._palette)
@@ -98,7 +100,7 @@ class StatusStrip(QWidget):
         light = Light.TROUBLE if room.is_configured else Light.WAITING
         self.database.show_state(light, "Database", away, f"{words}\nsince {local(since)}")
 
-    def _show_collector(self, now: datetime) -> None:
+    def _show_collector(self) -> None:
         room, status = self._room, self._room.collector
         if not room.is_connected or status is None:
             self.collector.show_state(Light.WAITING, "Collector", "unknown", room.trouble.words if room.trouble else "")
@@ -128,9 +130,8 @@ class StatusStrip(QWidget):
             why = room.trouble.words if room.trouble else "The collector has not reported on it yet."
             light.show_state(Light.WAITING, title, "unknown", f"{title}\n{why}")
             return
-        light.show_state(
-            LINK_LIGHTS[status.state], title, _link_detail(status, now), f"{title} ({driver_name(connection)})\n{_words(status)}"
-        )
+        words = f"{title} ({driver_name(connection)})\n{_words(status)}"
+        light.show_state(LINK_LIGHTS[status.state], title, _link_detail(status, now), words)
 
     def _arrange(self) -> None:
         """Show as many links as there is room for, those in trouble first, and count the others."""
@@ -139,8 +140,11 @@ class StatusStrip(QWidget):
         fit = max(0, (self.width() - fixed) // (_LINK_PX + 2))
         if fit < len(order):
             fit = max(0, (self.width() - fixed - 100) // (_LINK_PX + 2))
+        even_px = (self.width() - fixed) // max(1, len(order)) - 2
+        shown_px = min(_WIDEST_LINK_PX, even_px) if fit >= len(order) else _LINK_PX
         for rank, light in enumerate(order):
             light.setVisible(rank < fit)
+            light.setFixedWidth(max(_LINK_PX, shown_px))
         hidden = order[fit:]
         self.more.setVisible(bool(hidden))
         if hidden:

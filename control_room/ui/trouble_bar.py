@@ -32,7 +32,9 @@ class TroubleBar(QWidget):
         """Say what is so now."""
         trouble = self._room.trouble
         self._words = ""
-        if trouble is not None:
+        if trouble is not None and not self._room.is_configured:
+            self._words = f"NOT LIVE: {trouble.words} The room comes up by itself when it can."
+        elif trouble is not None:
             since = trouble.since.astimezone()
             self._words = (
                 f"NOT LIVE for {age(self._room.now(), trouble.since)}: {trouble.words} "

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from control_room.ui.main_window import MainWindow
@@ -13,7 +14,7 @@ from tests.ui.rooms import Stage, make_stage
 
 
 @pytest.fixture
-def stage(qtbot: QtBot, qapp, tmp_path: Path) -> Iterator[Stage]:  # type: ignore[no-untyped-def]
+def stage(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Stage]:
     with asyncio.Runner() as runner:
         yield make_stage(qapp, tmp_path, FakeClock(), runner)
 

@@ -1,4 +1,4 @@
-"""Rooms for tests: a realistic configuration with values and alarms in every state, and a console around it, without a database."""
+"""Rooms for tests: a realistic configuration, values and alarms in every state, a console; no database."""
 
 import asyncio
 import math
@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,13 @@ from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Pr
 from control_room.core.errors import ControlRoomError
 from control_room.core.network import Link, LinkKind, Network, Node, NodeKind
 from control_room.core.ports import Configuration
-from control_room.core.samples import BAD_SENSOR_FAILURE, GOOD, UNCERTAIN_NO_COMMUNICATION_LAST_USABLE, UNCERTAIN_SENSOR_NOT_ACCURATE, Sample
+from control_room.core.samples import (
+    BAD_SENSOR_FAILURE,
+    GOOD,
+    UNCERTAIN_NO_COMMUNICATION_LAST_USABLE,
+    UNCERTAIN_SENSOR_NOT_ACCURATE,
+    Sample,
+)
 from control_room.core.status import CollectorStatus, LinkState, LinkStatus
 from control_room.core.tags import Connection, Municipality, Quantity, Tag
 from control_room.core.trends import TrendPiece
@@ -35,7 +40,12 @@ from tests.fakes import FakeClock
 
 NAMES = ("Northfield Water", "Cedar Valley Utilities", "Laurel County Water District")
 LIMIT_WORDS = {AlarmKind.LL: "nearly empty", AlarmKind.L: "low", AlarmKind.H: "high"}
-PRIORITY = {AlarmKind.LL: Priority.HIGHEST, AlarmKind.L: Priority.MEDIUM, AlarmKind.H: Priority.HIGH, AlarmKind.BAD: Priority.LOW}
+PRIORITY = {
+    AlarmKind.LL: Priority.HIGHEST,
+    AlarmKind.L: Priority.MEDIUM,
+    AlarmKind.H: Priority.HIGH,
+    AlarmKind.BAD: Priority.LOW,
+}
 
 
 @dataclass
@@ -81,17 +91,45 @@ def all_done(occurrences: list[tuple[int, int]], comment: str, station: str) -> 
 def _tags() -> list[Tag]:
     tags: list[Tag] = []
 
-    def add(municipality: int, site: str, asset: str, words: str, quantity: Quantity, element: str, **more: Any) -> None:
+    def add(
+        municipality: int, site: str, asset: str, words: str, quantity: Quantity, element: str, **more: Any
+    ) -> None:
         number = len(tags) + 1
         connection = 2 * municipality - (number % 2)
         key = f"{asset.replace(' ', '')}.{words.replace(' ', '_')}"
-        tags.append(Tag(number, municipality, site, asset, key, f"{asset} {words}", quantity, connection, key, element=element, **more))
+        tags.append(
+            Tag(
+                number,
+                municipality,
+                site,
+                asset,
+                key,
+                f"{asset} {words}",
+                quantity,
+                connection,
+                key,
+                element=element,
+                **more,
+            )
+        )
 
     for municipality in (1, 2, 3):
         for number in range(1, 5 + 2 * municipality):
             node = f"node:T{number}"
-            add(municipality, "Storage", f"Tank {number}", "level", Quantity.LEVEL, node, unit="m", high=8.0, decimals=2)
-            add(municipality, "Storage", f"Tank {number}", "chlorine", Quantity.CHLORINE, node, unit="mg/L", high=2.0, decimals=2)
+            add(
+                municipality, "Storage", f"Tank {number}", "level", Quantity.LEVEL, node, unit="m", high=8.0, decimals=2
+            )
+            add(
+                municipality,
+                "Storage",
+                f"Tank {number}",
+                "chlorine",
+                Quantity.CHLORINE,
+                node,
+                unit="mg/L",
+                high=2.0,
+                decimals=2,
+            )
         for number in range(1, 8):
             link, asset = f"link:PU{number}", f"Pump {number}"
             add(municipality, "Pumping", asset, "state", Quantity.STATE, link, states=("stopped", "running"), high=1.0)
@@ -100,28 +138,62 @@ def _tags() -> list[Tag]:
             add(municipality, "Pumping", asset, "discharge pressure", Quantity.PRESSURE, link, unit="m", high=120.0)
         for number in range(1, 40):
             zone = f"Zone {'ABCDEF'[number % 6]}"
-            add(municipality, zone, f"Pressure logger {number}", f"at J{number}", Quantity.PRESSURE, f"node:J{number}", unit="m")
+            add(
+                municipality,
+                zone,
+                f"Pressure logger {number}",
+                f"at J{number}",
+                Quantity.PRESSURE,
+                f"node:J{number}",
+                unit="m",
+            )
     name = "Emergency interconnection valve chamber at the old northern waterworks, downstream pressure"
     tags.append(
-        Tag(len(tags) + 1, 3, "Trunk mains of the northern district", "Valve chamber", "VC.long", name, Quantity.PRESSURE, 5, "VC", "m")
+        Tag(
+            len(tags) + 1,
+            3,
+            "Trunk mains of the northern district",
+            "Valve chamber",
+            "VC.long",
+            name,
+            Quantity.PRESSURE,
+            5,
+            "VC",
+            "m",
+        )
     )
     return tags
 
 
 def _network(municipality: int, at: tuple[float, float]) -> Network:
     dice = random.Random(municipality)
-    nodes, links = [], []
+    nodes: list[Node] = []
+    links: list[Link] = []
     for number in range(1, 161):
         angle, distance = dice.uniform(0, 2 * math.pi), 0.06 * math.sqrt(dice.random())
-        nodes.append(Node(f"J{number}", NodeKind.JUNCTION, at[0] + distance * math.cos(angle), at[1] + 0.7 * distance * math.sin(angle)))
+        nodes.append(
+            Node(
+                f"J{number}",
+                NodeKind.JUNCTION,
+                at[0] + distance * math.cos(angle),
+                at[1] + 0.7 * distance * math.sin(angle),
+            )
+        )
     for number in range(1, 5 + 2 * municipality):
         near = nodes[number * 9]
         nodes.append(Node(f"T{number}", NodeKind.TANK, near.longitude_deg + 0.002, near.latitude_deg + 0.002))
     nodes.append(Node("R1", NodeKind.RESERVOIR, at[0] - 0.065, at[1]))
     joined = [nodes[0]]
     for node in nodes[1:]:
-        close = min(joined, key=lambda one: (one.longitude_deg - node.longitude_deg) ** 2 + (one.latitude_deg - node.latitude_deg) ** 2)
-        links.append(Link(f"P{len(links) + 1}", LinkKind.PIPE, close.key, node.key, diameter_m=dice.choice((0.1, 0.15, 0.3, 0.5))))
+        close = min(
+            joined,
+            key=lambda one: (one.longitude_deg - node.longitude_deg) ** 2 + (one.latitude_deg - node.latitude_deg) ** 2,
+        )
+        links.append(
+            Link(
+                f"P{len(links) + 1}", LinkKind.PIPE, close.key, node.key, diameter_m=dice.choice((0.1, 0.15, 0.3, 0.5))
+            )
+        )
         joined.append(node)
     for number in range(1, 8):
         old = links[number * 11]
@@ -133,7 +205,7 @@ def _network(municipality: int, at: tuple[float, float]) -> Network:
 def configuration() -> Configuration:
     """Return three municipalities with about 300 tags, 6 connections and limits."""
     tags = _tags()
-    rules = []
+    rules: list[AlarmRule] = []
     for tag in tags:
         kinds = (AlarmKind.LL, AlarmKind.L, AlarmKind.H) if not tag.states else ()
         for kind in (*kinds, AlarmKind.BAD):
@@ -182,9 +254,16 @@ def alarms(known: Configuration, now: datetime, count: int = 40) -> list[Alarm]:
     found = []
     for number, rule in enumerate(dice.sample(known.rules, count)):
         raised = now - timedelta(seconds=dice.expovariate(1 / 4_000))
-        alarm = Alarm(rule.id, True, False, 1 + number % 3, raised, value=rule.limit * dice.uniform(0.6, 0.98), quality=GOOD)
+        alarm = Alarm(
+            rule.id, True, False, 1 + number % 3, raised, value=rule.limit * dice.uniform(0.6, 0.98), quality=GOOD
+        )
         if number % 3 == 1:
-            alarm = replace(alarm, is_acknowledged=True, acknowledged_time=raised + timedelta(seconds=40), acknowledged_by="m.okafor")
+            alarm = replace(
+                alarm,
+                is_acknowledged=True,
+                acknowledged_time=raised + timedelta(seconds=40),
+                acknowledged_by="m.okafor",
+            )
         elif number % 7 == 2:
             alarm = replace(alarm, is_active=False, returned_time=raised + timedelta(seconds=90))
         found.append(alarm)
@@ -199,11 +278,22 @@ def collector_status(now: datetime) -> CollectorStatus:
 def link_statuses(now: datetime) -> list[LinkStatus]:
     """Return six links, one down, one just connecting."""
     up = [
-        LinkStatus(number, LinkState.UP, now - timedelta(hours=5), "", now - timedelta(seconds=number % 3), 37.5 * number, 40.0, 812_345 * number)
+        LinkStatus(
+            number,
+            LinkState.UP,
+            now - timedelta(hours=5),
+            "",
+            now - timedelta(seconds=number % 3),
+            37.5 * number,
+            40.0,
+            812_345 * number,
+        )
         for number in range(1, 7)
     ]
-    lost = "The server at opc.tcp://10.3.0.7:4840 does not answer (timed out). Check that it runs and that the network lets you through."
-    up[2] = LinkStatus(3, LinkState.DOWN, now - timedelta(minutes=4), lost, now - timedelta(minutes=4), 0.0, None, 70_123, 12)
+    lost = "The server at opc.tcp://10.3.0.7:4840 does not answer (timed out). Check that it runs and can be reached."
+    up[2] = LinkStatus(
+        3, LinkState.DOWN, now - timedelta(minutes=4), lost, now - timedelta(minutes=4), 0.0, None, 70_123, 12
+    )
     up[5] = replace(up[5], state=LinkState.CONNECTING, since=now - timedelta(seconds=3), values_per_s=0.0)
     return up
 

@@ -1,6 +1,6 @@
 """The alarm board: every alarm that is not normal, and what a person does about it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from PySide6.QtCore import QPoint, Qt
@@ -17,15 +17,18 @@ from db.alarm_journal import AckAnswer, acknowledge
 from widgets.alarm_table import AlarmFilter, AlarmRow, AlarmTable
 
 _KEY = "alarms"
-_PRIORITIES = {None: "All priorities", **{one: f"{int(one)} {one.name.lower()}" for one in Priority}}
-_STATES = {None: "All states", **{one: STATE_WORDS[one] for one in AlarmState if one is not AlarmState.NORMAL}}
+_PRIORITIES: dict[object, str] = {None: "Any priority", **{one: f"{int(one)} {one.name.lower()}" for one in Priority}}
+_STATES: dict[object, str] = {
+    None: "Any state",
+    **{one: STATE_WORDS[one] for one in AlarmState if one is not AlarmState.NORMAL},
+}
 # of refusals that differ, so many are told word by word
 _TOLD = 3
 Occurrences = list[tuple[int, int]]
 
 
 class AlarmsView(QWidget):
-    """Filter, table, comment, acknowledgement. Ctrl+K acknowledges what is selected, Ctrl+Shift+K all that is visible."""
+    """Filter, table, comment, acknowledgement: Ctrl+K of what is selected, Ctrl+Shift+K of all that is visible."""
 
     def __init__(self, console: Console) -> None:
         """Follow the alarm feed."""
@@ -48,18 +51,18 @@ class AlarmsView(QWidget):
         self.text = QLineEdit(self)
         self.text.setPlaceholderText("Filter by words")
         self.text.setClearButtonEnabled(True)
-        self.text.setMinimumWidth(120)
+        self.text.setMinimumWidth(90)
         self.priority = _choice(self, _PRIORITIES)
         self.state = _choice(self, _STATES)
         self.municipality = QComboBox(self)
         self.municipality.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.municipality.setMinimumContentsLength(16)
+        self.municipality.setMinimumContentsLength(11)
         self.counts = QLabel(self)
         self.counts.setProperty("role", "label")
         self.comment = QLineEdit(self)
         self.comment.setPlaceholderText("Comment (optional)")
         self.comment.setMaxLength(500)
-        self.comment.setMinimumWidth(120)
+        self.comment.setMinimumWidth(90)
         self.acknowledge_button = QPushButton("Acknowledge", self)
         self.acknowledge_button.setToolTip("Acknowledge the selected alarms (Ctrl+K)")
         self.all_button = QPushButton("All visible…", self)
@@ -70,7 +73,7 @@ class AlarmsView(QWidget):
     def _action(self, text: str, keys: str, act: object) -> QAction:
         action = QAction(text, self)
         action.setShortcut(QKeySequence(keys))
-        action.triggered.connect(act)  # type: ignore[arg-type]
+        action.triggered.connect(act)
         self.addAction(action)
         return action
 
@@ -155,7 +158,8 @@ class AlarmsView(QWidget):
         waiting = sum(row.needs_acknowledgement for row in board.rows)
         shown = len(board.rows)
         of_all = "" if shown == board.all_count else f" of {board.all_count:,}"
-        self.counts.setText(f"{shown:,}{of_all} shown, {waiting:,} to acknowledge")
+        self.counts.setText(f"{shown:,}{of_all}, {waiting:,} to ack.")
+        self.counts.setToolTip(f"{shown:,}{of_all} alarms shown, {waiting:,} of them to acknowledge")
         self.acknowledge_button.setEnabled(any(row.needs_acknowledgement for row in self.table.chosen()))
         self.all_button.setEnabled(waiting > 0)
         self.table.say_when_empty(self._empty_words())
@@ -244,10 +248,12 @@ def _occurrences(rows: Sequence[AlarmRow]) -> Occurrences:
     return [(row.rule.id, row.alarm.event_id) for row in rows if row.needs_acknowledgement]
 
 
-def _choice(parent: QWidget, choices: dict[object, str] | dict[Priority | None, str] | dict[AlarmState | None, str]) -> QComboBox:
+def _choice(parent: QWidget, choices: Mapping[object, str]) -> QComboBox:
     box = QComboBox(parent)
     for value, words in choices.items():
         box.addItem(words, value)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(9)
     return box
 
 

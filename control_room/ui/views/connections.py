@@ -19,13 +19,13 @@ from widgets.status_lights import Light, light_pixmap
 Index = QModelIndex | QPersistentModelIndex
 Cell = Callable[[LinkStatus, datetime], str]
 _STATUS: tuple[tuple[str, Cell, bool], ...] = (
-    ("Since", lambda link, now: local(link.since), False),
+    ("Since", lambda link, _: local(link.since), False),
     ("Last good", lambda link, now: age(now, link.last_good_time), True),
-    ("Values/s", lambda link, now: f"{link.values_per_s:,.1f}", True),
-    ("Lag", lambda link, now: "–" if link.lag_ms is None else f"{link.lag_ms:,.0f} ms", True),
-    ("Received", lambda link, now: f"{link.received:,}", True),
-    ("Lost", lambda link, now: f"{link.dropped:,}", True),
-    ("Reason", lambda link, now: link.reason, False),
+    ("Values/s", lambda link, _: f"{link.values_per_s:,.1f}", True),
+    ("Lag", lambda link, _: "–" if link.lag_ms is None else f"{link.lag_ms:,.0f} ms", True),
+    ("Received", lambda link, _: f"{link.received:,}", True),
+    ("Lost", lambda link, _: f"{link.dropped:,}", True),
+    ("Reason", lambda link, _: link.reason, False),
 )
 _FIRST = ("State", "Municipality", "Connection", "Protocol")
 _ROLE = Qt.ItemDataRole
@@ -65,6 +65,8 @@ class ConnectionModel(QAbstractTableModel):
         return (*_FIRST, *(name for name, _, _ in _STATUS))[section]
 
     def data(self, index: Index, role: int = _ROLE.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
         connection = self._rows[index.row()]
         status = None if self._room.trouble else self._room.links.get(connection.id)
         if role == _ROLE.DisplayRole:
@@ -73,7 +75,9 @@ class ConnectionModel(QAbstractTableModel):
             return self._lamps[LINK_LIGHTS[status.state] if status else Light.WAITING]
         if role == _ROLE.TextAlignmentRole:
             is_number = index.column() >= len(_FIRST) and _STATUS[index.column() - len(_FIRST)][2]
-            return Qt.AlignmentFlag.AlignVCenter | (Qt.AlignmentFlag.AlignRight if is_number else Qt.AlignmentFlag.AlignLeft)
+            return Qt.AlignmentFlag.AlignVCenter | (
+                Qt.AlignmentFlag.AlignRight if is_number else Qt.AlignmentFlag.AlignLeft
+            )
         if role == _ROLE.ToolTipRole and status:
             return status.reason
         return None
@@ -95,7 +99,8 @@ class ConnectionModel(QAbstractTableModel):
     def _reset(self) -> None:
         self.beginResetModel()
         self._rows = sorted(
-            self._room.connections.values(), key=lambda one: (municipality_name(self._room, one.municipality_id), one.name)
+            self._room.connections.values(),
+            key=lambda one: (municipality_name(self._room, one.municipality_id), one.name),
         )
         self.endResetModel()
 

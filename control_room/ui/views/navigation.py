@@ -32,6 +32,7 @@ class NavigationView(QWidget):
         console.blink.changed.connect(tree.set_blink)
         console.theme.changed.connect(tree.apply_palette)
         jumps.tree_wanted.connect(tree.select)
+        jumps.tag_shown.connect(tree.select)
         tree.tags_seen.connect(lambda tag_ids: console.live_tags.watch(_KEY, tag_ids))
         tree.tag_activated.connect(lambda tag_id: jumps.trend_wanted.emit([tag_id]))
         tree.menu_wanted.connect(self._open_menu)

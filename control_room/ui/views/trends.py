@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QInputDialog, QTabWidget, QToolButton, QVBoxLayout
 from control_room.core.alarms import AlarmKind
 from control_room.core.errors import ControlRoomError
 from control_room.core.samples import Sample
+from control_room.core.tags import Quantity
 from control_room.ui.console import Console
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import Operations
@@ -36,13 +37,13 @@ class Group:
 
 
 def remembered(settings: QSettings) -> list[Group]:
-    """Return the groups that were left, as far as they can be read; at least one."""
+    """Return the groups that were left, as far as they can be read."""
     try:
         entries = json.loads(str(settings.value(_SETTING) or "[]"))
     except ValueError:
         entries = []
     found = [group for entry in entries if (group := _group(entry))] if isinstance(entries, list) else []
-    return found[:_MOST_GROUPS] or [Group("Trend 1")]
+    return found[:_MOST_GROUPS]
 
 
 def _group(entry: Any) -> Group | None:
@@ -54,7 +55,7 @@ def _group(entry: Any) -> Group | None:
 
 
 class HistoryReads:
-    """Reads the past for one plot: of each line one read at a time, and of the wishes that came meanwhile only the last."""
+    """Reads the past for one plot: one read a line at a time, and of what was wished meanwhile only the last."""
 
     def __init__(self, plot: TrendPlot, operations: Operations) -> None:
         """Answer the plot's wishes."""
@@ -126,7 +127,7 @@ class TrendsView(QWidget):
 
     def _connect(self) -> None:
         console, room = self._console, self._console.room
-        self._add_button.clicked.connect(lambda: self.add_group())
+        self._add_button.clicked.connect(lambda _=False: self.add_group())
         self.tabs.tabCloseRequested.connect(self._close_group)
         self.tabs.tabBarDoubleClicked.connect(self._rename)
         self.tabs.tabBar().tabMoved.connect(self._remember)
@@ -180,10 +181,11 @@ class TrendsView(QWidget):
 
     def _configured(self) -> None:
         room = self._console.room
-        if not room.is_configured:
+        # before anything was imported there is nothing worth to remember or to begin with
+        if not room.tags:
             return
         if not self._is_restored:
-            for group in remembered(self._console.settings):
+            for group in remembered(self._console.settings) or [_first_group(room)]:
                 self.add_group(group.name, group.tag_ids)
             self.tabs.setCurrentIndex(0)
             self._is_restored = True
@@ -249,6 +251,13 @@ class TrendsView(QWidget):
         self._add_button.setIcon(theme.icon("add"))
         for plot in self.plots():
             plot.apply_palette(theme.palette)
+
+
+def _first_group(room: Room) -> Group:
+    """Return what a person sees who has never chosen anything: the first levels of a municipality."""
+    levels = [tag for tag in room.configuration.tags if tag.quantity is Quantity.LEVEL]
+    same_place = [tag.id for tag in levels if tag.municipality_id == levels[0].municipality_id]
+    return Group("Levels" if levels else "Trend 1", tuple(same_place[:5]))
 
 
 def _limits(room: Room, tag_id: int) -> list[tuple[AlarmKind, float]]:

@@ -1,0 +1,179 @@
+"""The alarm table: order, filter, selection, looks."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Priority
+from control_room.core.samples import UNCERTAIN_NO_COMMUNICATION_LAST_USABLE, Sample
+from control_room.core.tags import Quantity, Tag
+from tests.fakes import START, FakeClock, sample
+from widgets.alarm_table import BY, NOW, RAISED, SYMBOL, AlarmFilter, AlarmModel, AlarmRow, AlarmTable, board_order
+
+
+def row(rule_id: int, priority: Priority = Priority.HIGH, after_s: float = 0.0, municipality: str = "North") -> AlarmRow:
+    tag = Tag(rule_id, 1, "Hill", f"Tank {rule_id}", f"T{rule_id}", f"Tank {rule_id} level", Quantity.LEVEL, 1, "", "m", decimals=2)
+    rule = AlarmRule(rule_id, tag.id, AlarmKind.L, priority, 1.5, message=f"Tank {rule_id} low")
+    alarm = Alarm(rule_id, True, False, 1, START + timedelta(seconds=after_s), value=1.25)
+    return AlarmRow(alarm, rule, tag, municipality)
+
+
+def acknowledged(one: AlarmRow) -> AlarmRow:
+    return replace(one, alarm=replace(one.alarm, is_acknowledged=True, acknowledged_by="m.okafor"))
+
+
+def many(count: int, seed: int = 1) -> list[AlarmRow]:
+    dice = random.Random(seed)
+    return [row(number, dice.choice(list(Priority)), dice.uniform(0, 1000)) for number in range(count)]
+
+
+@pytest.fixture
+def model(qapp: QApplication) -> AlarmModel:
+    return AlarmModel(lambda _: None, FakeClock())
+
+
+def ids(model: AlarmModel) -> list[int]:
+    return [one.rule.id for one in model.rows]
+
+
+@pytest.fixture
+def table(qtbot: QtBot) -> Iterator[AlarmTable]:
+    made = AlarmTable(lambda _: None, FakeClock())
+    qtbot.addWidget(made)
+    made.resize(1300, 400)
+    made.show()
+    return made  # type: ignore[return-value]
+
+
+def test_the_most_urgent_stands_first_and_within_it_the_newest(model: AlarmModel) -> None:
+    model.change([row(1, Priority.LOW, 9), row(2, Priority.HIGHEST, 1), row(3, Priority.HIGHEST, 5)], [])
+    assert ids(model) == [3, 2, 1]
+
+
+@pytest.mark.parametrize("column", [SYMBOL, RAISED, 2, 7])
+@pytest.mark.parametrize("order", list(Qt.SortOrder))
+def test_small_and_large_changes_keep_the_same_order(model: AlarmModel, column: int, order: Qt.SortOrder) -> None:
+    tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Warning)
+    model.sort(column, order)
+    present = {one.rule.id: one for one in many(60)}
+    model.change(list(present.values()), [])
+    dice = random.Random(5)
+    for _ in range(40):
+        number = dice.choice(list(present))
+        gone = [dice.choice(list(present))]
+        present[number] = replace(acknowledged(present[number]), municipality=dice.choice("ABC"))
+        model.change([present[number]], [one for one in gone if one != number])
+        if gone[0] != number:
+            del present[gone[0]]
+    other = AlarmModel(lambda _: None, FakeClock())
+    other.sort(column, order)
+    other.change(list(present.values()), [])
+    assert ids(model) == ids(other)
+    assert all(model.place_of(rule_id) == place for place, rule_id in enumerate(ids(model)))
+    del tester
+
+
+def test_the_filter_shows_what_matches_every_wish(model: AlarmModel) -> None:
+    model.change([row(1), acknowledged(row(2, Priority.LOW)), row(3, municipality="South")], [])
+    wishes = {
+        AlarmFilter("tank LOW"): [1, 3, 2],
+        AlarmFilter("tank 2"): [2],
+        AlarmFilter(priority=Priority.LOW): [2],
+        AlarmFilter(state=AlarmState.UNACKNOWLEDGED): [1, 3],
+        AlarmFilter(municipality="South"): [3],
+        AlarmFilter("nothing"): [],
+    }
+    for wish, found in wishes.items():
+        model.use_filter(wish)
+        assert sorted(ids(model)) == sorted(found)
+        assert model.all_count == 3
+
+
+def test_an_alarm_that_no_longer_matches_leaves_the_filtered_board(model: AlarmModel) -> None:
+    model.use_filter(AlarmFilter(state=AlarmState.UNACKNOWLEDGED))
+    model.change([row(1), row(2)], [])
+    model.change([acknowledged(row(1))], [])
+    assert ids(model) == [2]
+
+
+@pytest.mark.parametrize("count", [3, 100])
+def test_the_selection_stays_with_its_alarms(table: AlarmTable, count: int) -> None:
+    table.board.change(many(count), [])
+    chosen = table.board.rows[1].rule.id
+    table.choose(chosen)
+    table.board.change([row(1_000 + number, Priority.HIGHEST, 5_000) for number in range(count)], [])
+    assert [one.rule.id for one in table.chosen()] == [chosen]
+
+
+def test_values_say_what_they_are(table: AlarmTable) -> None:
+    table.board.change([acknowledged(row(1))], [])
+    texts = [table.board.index(0, column).data() for column in range(9)]
+    assert texts[3:6] == ["Tank 1 level", "Tank 1 low", "1.25 < 1.50 m"]
+    assert texts[NOW] == "…"
+    assert texts[BY].startswith("m.okafor")
+
+
+def test_a_stale_present_value_shows_mark_and_age(qapp: QApplication) -> None:
+    clock = FakeClock()
+    newest: dict[int, Sample] = {1: sample(1, 2.0, quality=UNCERTAIN_NO_COMMUNICATION_LAST_USABLE)}
+    model = AlarmModel(newest.get, clock)
+    model.change([row(1)], [])
+    clock.pass_s(240)
+    assert model.index(0, NOW).data() == "? 2.00 m · 4 min"
+
+
+def test_only_the_symbol_flashes_and_stops_when_acknowledged(table: AlarmTable) -> None:
+    table.board.change([row(1)], [])
+
+    def pictures() -> list[bytes]:
+        found = []
+        for is_lit in (True, False):
+            table.set_blink(is_lit)
+            image = table.viewport().grab().toImage()
+            symbol = image.copy(0, 0, table.columnWidth(SYMBOL), 30)
+            rest = image.copy(table.columnWidth(SYMBOL), 0, 900, 30)
+            found.append((symbol, rest))
+        (lit, words), (dark, same_words) = found
+        assert words == same_words
+        return [lit != dark]  # type: ignore[list-item]
+
+    assert pictures() == [True]
+    table.board.change([acknowledged(row(1))], [])
+    assert pictures() == [False]
+
+
+def test_an_empty_board_says_so(table: AlarmTable) -> None:
+    before = table.viewport().grab().toImage()
+    table.say_when_empty("No alarms known: The database does not answer.")
+    assert table.viewport().grab().toImage() != before
+
+
+def test_a_double_click_and_the_menu_name_the_alarm(table: AlarmTable, qtbot: QtBot) -> None:
+    table.board.change([row(7)], [])
+    place = table.visualRect(table.board.index(0, RAISED)).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    with qtbot.waitSignal(table.row_activated) as activated:
+        qtbot.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert activated.args == [7]
+    assert [one.rule.id for one in table.chosen()] == [7]
+
+
+def test_a_narrow_table_leaves_out_the_tags_name(table: AlarmTable, qtbot: QtBot) -> None:
+    assert not table.isColumnHidden(3)
+    table.resize(1000, 400)
+    qtbot.waitUntil(lambda: table.isColumnHidden(3))
+
+
+def test_ten_thousand_alarms_in_batches_stay_whole(model: AlarmModel) -> None:
+    rows = many(10_000)
+    for start in range(0, 10_000, 500):
+        model.change(rows[start : start + 500], [])
+    assert ids(model) == [one.rule.id for one in sorted(rows, key=board_order)]
+    assert model.rowCount(QModelIndex()) == 10_000

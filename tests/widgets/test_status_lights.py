@@ -1,0 +1,28 @@
+"""Lights say their state by shape, so that they can be told apart in grey."""
+
+from pytestqt.qtbot import QtBot
+from PySide6.QtCore import Qt
+
+from widgets.palette import DARK, LIGHT
+from widgets.status_lights import Light, StatusLight, light_pixmap
+
+
+def test_every_light_has_a_shape_of_its_own_in_both_themes(qtbot: QtBot) -> None:
+    for palette in (LIGHT, DARK):
+        grey = [light_pixmap(light, palette).toImage().convertToFormat(light_format()) for light in Light]
+        assert all(one != other for number, one in enumerate(grey) for other in grey[number + 1 :])
+
+
+def light_format():  # type: ignore[no-untyped-def]
+    from PySide6.QtGui import QImage
+
+    return QImage.Format.Format_Alpha8
+
+
+def test_a_light_says_name_detail_and_reason(qtbot: QtBot) -> None:
+    light = StatusLight()
+    qtbot.addWidget(light)
+    light.show_state(Light.TROUBLE, "Database", "away 4 s", "It does not answer.")
+    assert (light.light, light.text(), light.toolTip()) == (Light.TROUBLE, "Database: away 4 s", "It does not answer.")
+    with qtbot.waitSignal(light.clicked):
+        qtbot.mouseClick(light, Qt.MouseButton.LeftButton)
