@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, Table, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from control_room.core.alarms import AlarmKind, AlarmRule, Priority
-from control_room.core.plant import Plant, PlantTag
+from control_room.core.plant import Plant, PlantTag, with_link_tags
 from control_room.core.ports import Configuration
 from control_room.core.tags import Connection as PlantLink
 from control_room.core.tags import Municipality, Quantity, Tag
@@ -94,6 +94,7 @@ def import_plant(database: Connection, plant: Plant) -> None:
 
     Everything in the caller's transaction: all or nothing. Seats and collector are woken.
     """
+    plant = with_link_tags(plant)
     [municipality_id] = _merge(database, municipality, ["key"], [{"key": plant.key, "name": plant.name}])
     write_network(database, municipality_id, plant)
     connections = _import_connections(database, municipality_id, plant)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from control_room.core.alarms import AlarmKind, AlarmRule, Raised, Returned
-from control_room.core.rules.bad_quality import is_untrusted
+from control_room.core.rules.bad_quality import is_reported_bad, is_untrusted
 from control_room.core.rules.limit import is_beyond
 from control_room.core.samples import Sample
 
@@ -66,7 +66,7 @@ def settle(condition: Condition, now: datetime) -> tuple[Condition, Raised | Ret
 
 def _raw(rule: AlarmRule, condition: Condition, sample: Sample) -> bool:
     if rule.kind is AlarmKind.BAD:
-        return is_untrusted(sample.quality)
+        return is_reported_bad(sample.quality, condition.is_raw)
     if sample.value is None or is_untrusted(sample.quality):
         return condition.is_raw
     return is_beyond(rule, sample.value, condition.is_raw)

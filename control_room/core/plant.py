@@ -5,12 +5,13 @@ there. The document is JSON; `as_document` and `from_document` are each other's 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from control_room.core.alarms import AlarmKind, Priority
 from control_room.core.errors import ControlRoomError
 from control_room.core.network import Link, LinkKind, Node, NodeKind
+from control_room.core.ports import LINK_ADDRESS
 from control_room.core.tags import Quantity
 
 
@@ -68,6 +69,35 @@ class Plant:
     nodes: tuple[Node, ...] = ()
     links: tuple[Link, ...] = ()
     is_schematic: bool = field(default=False)
+
+
+LINK_ALARM_DELAY_S = 30.0
+
+
+def with_link_tags(plant: Plant) -> Plant:
+    """Return the plant with a tag for each connection that tells whether its link stands, and its alarm.
+
+    So a lost link is one alarm of a high priority, however many values it takes with it.
+    """
+    tags = tuple(_link_tag(plant, one.name) for one in plant.connections)
+    return replace(plant, tags=(*plant.tags, *tags))
+
+
+def _link_tag(plant: Plant, connection: str) -> PlantTag:
+    message = f"{plant.name}: connection {connection} is lost"
+    rule = PlantRule(AlarmKind.H, Priority.HIGH, 0.5, on_delay_s=LINK_ALARM_DELAY_S, off_delay_s=1.0, message=message)
+    return PlantTag(
+        key=f"link.{connection}",
+        name=f"Connection {connection}",
+        site="Connections",
+        asset=connection,
+        quantity=Quantity.OTHER,
+        connection=connection,
+        address=LINK_ADDRESS,
+        high=1.0,
+        states=("up", "lost"),
+        rules=(rule,),
+    )
 
 
 def as_document(plant: Plant) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from statistics import median
 
 from control_room.core.errors import BadOption, ControlRoomError, LinkLost
 from control_room.core.options import check
-from control_room.core.ports import Driver, DriverSpec, Item
-from control_room.core.samples import Grade, Sample, never_seen, stale
+from control_room.core.ports import LINK_ADDRESS, LINK_IS_LOST, LINK_IS_UP, Driver, DriverSpec, Item
+from control_room.core.samples import GOOD, Grade, Sample, never_seen, stale
 from control_room.core.status import LinkState, LinkStatus
 from control_room.core.tags import Connection
 
@@ -46,7 +46,8 @@ class Supervisor:
         """Watch `items` over `connection`; `spec` is None for a protocol that nobody knows. `clock` is aware UTC."""
         self._connection = connection
         self._spec = spec
-        self._items = tuple(items)
+        self._items = tuple(item for item in items if item.address != LINK_ADDRESS)
+        self._link_tags = tuple(item.tag_id for item in items if item.address == LINK_ADDRESS)
         self._publish_on = publish
         self._clock = clock
         self._random = random
@@ -116,7 +117,10 @@ class Supervisor:
             if item.tag_id not in known or known[item.tag_id].grade < Grade.STALE
         ]
         self._newest.update((sample.tag_id, sample) for sample in lost)
-        self._publish_on(lost)
+        self._publish_on([*lost, *self._link_samples(LINK_IS_LOST, now)])
+
+    def _link_samples(self, value: float, now: datetime) -> list[Sample]:
+        return [Sample(tag_id, value, GOOD, now, now) for tag_id in self._link_tags]
 
     def _tell_bug(self, bug: Exception) -> None:
         frames = traceback.extract_tb(bug.__traceback__)
@@ -154,6 +158,7 @@ class Supervisor:
         if self._told_down:
             log.info("%s is back after %.0f s", self._connection.name, (now - self._since).total_seconds())
         self._state, self._since, self._reason, self._told_down = LinkState.UP, now, "", False
+        self._publish_on(self._link_samples(LINK_IS_UP, now))
 
     def link_dropped(self, count: int) -> None:
         """Count values that were lost on the way."""

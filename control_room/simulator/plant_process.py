@@ -5,12 +5,12 @@ after ("go",) each tick ("reports", municipality, [(tag key, value, quality)], o
 1970). In: ("write", municipality, tag key, value), ("fault", municipality, kind, element, seconds).
 """
 
+import shutil
 import signal
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from control_room.core.errors import ControlRoomError
@@ -29,36 +29,36 @@ _FAULT_OFFSET_S = 7.0
 
 @dataclass(frozen=True, slots=True)
 class PlantOrder:
-    """What the plant's process is to calculate; `speed` is plant seconds per second."""
+    """What the plant's process is to calculate, working in `folder`; `speed` is plant seconds per second."""
 
     networks: tuple[str, ...]
     speed: float
     seed: int
     has_faults: bool
+    folder: Path
 
 
 def run_plant(order: PlantOrder, pipe: "Connection[Any, Any]") -> None:
     """Run until the parent is gone (the pipe's end)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with TemporaryDirectory(prefix="control-room-plant-") as name:
-        try:
-            stations = open_stations(order, Path(name))
-            elements = {key: one.elements for key, one in stations.items()}
-            pipe.send(("plants", [one.model for one in stations.values()], elements))
-            _obey(pipe.recv(), stations, 0.0)
-            _live(stations, pipe)
-        except ControlRoomError as fault:
-            pipe.send(("failed", fault))
-        except (EOFError, OSError):
-            # the parent is gone: nobody is left to calculate for
-            return
+    try:
+        stations = open_stations(order)
+        elements = {key: one.elements for key, one in stations.items()}
+        pipe.send(("plants", [one.model for one in stations.values()], elements))
+        _obey(pipe.recv(), stations, 0.0)
+        _live(stations, pipe)
+    except ControlRoomError as fault:
+        pipe.send(("failed", fault))
+    except (EOFError, OSError):
+        # the parent is gone: nobody is left to calculate for, nor to tidy up
+        shutil.rmtree(order.folder, ignore_errors=True)
 
 
-def open_stations(order: PlantOrder, folder: Path) -> dict[str, Outstations]:
+def open_stations(order: PlantOrder) -> dict[str, Outstations]:
     """Return the outstations by municipality, ready to step in ticks of TICK_S; raises BadNetworkFile."""
     stations: dict[str, Outstations] = {}
     for number, name in enumerate(order.networks):
-        model, network = build(name, folder)
+        model, network = build(name, order.folder)
         network.set_step(max(1, min(_LONGEST_STEP_S, round(order.speed * TICK_S))))
         offset_s = _FAULT_OFFSET_S * number if order.has_faults else None
         stations[model.plant.key] = outstations(model, network, order.speed, order.seed, offset_s)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from secrets import token_urlsafe
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -94,17 +95,26 @@ def simulate(options: SimulateOptions, report: Report) -> int:
     if options.broker_port is not None:
         wait_until_open(options.broker_port, _BROKER_ANSWER_S, ended.is_set)
     report("Calculating the networks …")
-    plant = _open(options, ended)
+    try:
+        with TemporaryDirectory(prefix="control-room-plant-", ignore_cleanup_errors=True) as folder:
+            return _run(_open(options, ended, Path(folder)), report)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run(plant: _Plant, report: Report) -> int:
     try:
         _start(plant, report)
         return _pass_on(plant, report)
     except Ended:
+        # what still starts has nothing to tidy up; the broker's keeper ends the broker
+        for child in (plant.engine, *plant.servers, plant.devices):
+            child.process.kill()
         return 0
     finally:
         stop(plant.children)
         _stop_orphan(plant.broker_pid)
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _check(options: SimulateOptions) -> None:
@@ -117,9 +127,9 @@ def _check(options: SimulateOptions) -> None:
         raise BadOption("A network is named twice.", advice="Name each network once.")
 
 
-def _open(options: SimulateOptions, ended: threading.Event) -> _Plant:
+def _open(options: SimulateOptions, ended: threading.Event, folder: Path) -> _Plant:
     """Start all processes at once: each has seconds of its own work before it needs the others."""
-    order = PlantOrder(options.municipalities, options.speed, options.seed, options.faults == "script")
+    order = PlantOrder(options.municipalities, options.speed, options.seed, options.faults == "script", folder)
     engine = Child("The plant", run_plant, order)
     servers = [Child(f"The OPC UA server of {name}", run_server) for name in options.municipalities]
     return _Plant(options, ended, engine, servers, Child("The MQTT devices", run_devices))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from control_room.core.alarms import AlarmKind, AlarmRule, Priority, Raised
 from control_room.core.conditions import Condition, judge, settle
-from control_room.core.samples import BAD_SENSOR_FAILURE, UNCERTAIN, UNCERTAIN_LAST_USABLE
+from control_room.core.samples import BAD_SENSOR_FAILURE, BAD_WAITING_FOR_INITIAL, UNCERTAIN, UNCERTAIN_LAST_USABLE
 from tests.fakes import START, sample
 
 HIGH = AlarmRule(1, 1, AlarmKind.H, Priority.LOW, limit=10.0, deadband=2.0)
@@ -71,7 +71,13 @@ def test_untrusted_values_neither_raise_nor_clear(quality: int) -> None:
 
 def test_bad_quality_alarm() -> None:
     steps = [(0, 1.0, 0), (1, 1.0, UNCERTAIN), (2, 1.0, UNCERTAIN_LAST_USABLE), (3, None, BAD_SENSOR_FAILURE)]
-    assert play(BAD, *steps, (4, 1.0, 0)) == "+2 -4"
+    assert play(BAD, *steps, (4, 1.0, 0)) == "+3 -4"
+
+
+def test_a_lost_link_neither_raises_nor_clears_a_bad_quality_alarm() -> None:
+    lost = UNCERTAIN_LAST_USABLE
+    assert play(BAD, (0, 1.0, 0), (1, 1.0, lost), (2, None, BAD_WAITING_FOR_INITIAL)) == ""
+    assert play(BAD, (0, None, BAD_SENSOR_FAILURE), (1, None, lost), (2, 1.0, 0)) == "+0 -2"
 
 
 @given(st.lists(st.floats(8.01, 11.9), min_size=1))

@@ -43,7 +43,7 @@ def test_a_plant_document_is_read_back_as_configuration(owner: Engine, station: 
         found = read_configuration(connection)
         [network] = read_networks(connection)
     assert [(tag.site, tag.asset, tag.key) for tag in found.tags][0] == ("Hill", "Tank 1", "T1.level")
-    assert len(found.rules) == 9
+    assert len(found.rules) == 10
     assert found.connections[0].settings == {}
     assert (set(network.nodes), set(network.links)) == (set(plant().nodes), set(plant().links))
 
@@ -55,7 +55,7 @@ def test_importing_again_keeps_ids_and_retires_what_is_gone(owner: Engine) -> No
     change(owner, plant(tags=2))
     with owner.connect() as connection:
         after = read_configuration(connection)
-    assert after.tags == before.tags[:2]
+    assert set(before.tags) - set(after.tags) == {before.tags[2]}
     change(owner, plant(tags=3))
     with owner.connect() as connection:
         assert read_configuration(connection).tags == before.tags

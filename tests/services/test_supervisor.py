@@ -9,7 +9,7 @@ import pytest
 
 from control_room.core.errors import LinkLost
 from control_room.core.options import Field
-from control_room.core.ports import Driver, DriverSpec, Item, Sink
+from control_room.core.ports import LINK_ADDRESS, LINK_IS_LOST, LINK_IS_UP, Driver, DriverSpec, Item, Sink
 from control_room.core.samples import Grade, Sample
 from control_room.core.status import LinkState
 from control_room.core.tags import Connection
@@ -65,7 +65,7 @@ async def bug(sink: Sink) -> None:
 class Plant:
     """A supervisor with everything around it."""
 
-    def __init__(self, acts: Sequence[Act], driver: str = "x", settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, acts: Sequence[Act], driver: str = "x", settings: Mapping[str, Any] | None = None, items: Sequence[Item] = ITEMS) -> None:
         self.published: list[Sample] = []
         self.clock = FakeClock()
         self.pauses: list[float] = []
@@ -78,7 +78,7 @@ class Plant:
         self.supervisor = Supervisor(
             Connection(1, 1, "works", driver, dict(settings or {})),
             DriverSpec("x", "X", fields, make) if driver == "x" else None,
-            ITEMS,
+            items,
             self.published.extend,
             self.clock,
             Random(1),
@@ -118,6 +118,18 @@ async def test_a_lost_link_makes_every_item_stale_once(monkeypatch: pytest.Monke
     assert good.grade is Grade.GOOD
     assert [(one.tag_id, one.value, one.grade) for one in lost] == [(1, 5.0, Grade.STALE), (2, None, Grade.BAD)]
     assert lost[0].source_time == START
+
+
+@pytest.mark.expects_log("works lost")
+async def test_the_link_itself_is_a_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant = Plant([live_then_break, refuse, live_then_break], items=(*ITEMS, Item(9, LINK_ADDRESS)))
+    await plant.play(monkeypatch, 3)
+    assert [(one.value, one.grade) for one in plant.published if one.tag_id == 9] == [
+        (LINK_IS_UP, Grade.GOOD),
+        (LINK_IS_LOST, Grade.GOOD),
+        (LINK_IS_UP, Grade.GOOD),
+        (LINK_IS_LOST, Grade.GOOD),
+    ]
 
 
 @pytest.mark.expects_log("works lost")

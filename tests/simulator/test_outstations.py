@@ -86,7 +86,7 @@ def test_the_plant_starts_at_six_and_says_everything_once(station: Outstations) 
 
 def test_a_seed_repeats_a_run_and_another_makes_another(tmp_path: Path) -> None:
     def said(seed: int) -> list[tuple[float, Report]]:
-        station = open_stations(PlantOrder(("net3",), SPEED, seed, True), tmp_path)["northfield"]
+        station = open_stations(PlantOrder(("net3",), SPEED, seed, True, tmp_path))["northfield"]
         reports = Watch(station).run(40)
         station.network.close()
         return reports
@@ -114,7 +114,7 @@ def test_points_report_on_change_and_periodically(station: Outstations) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_script_soon_makes_physics_raise_an_alarm(seed: int, tmp_path: Path) -> None:
-    station = open_stations(PlantOrder(("net3",), SPEED, seed, True), tmp_path)["northfield"]
+    station = open_stations(PlantOrder(("net3",), SPEED, seed, True, tmp_path))["northfield"]
     found = raised([one.tag for one in station.model.instruments], Watch(station).run(25))
     station.network.close()
     physical = (Quantity.PRESSURE, Quantity.FLOW)
