@@ -28,7 +28,7 @@ def _port(text: str) -> int:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201  the command line's own voice
+    print(line, file=sys.stderr, flush=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,7 +75,9 @@ def _add_demo(command: argparse.ArgumentParser) -> None:
 
 
 def _add_plant(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--speed", type=_positive, default=60.0, help="plant seconds per second (default: %(default)g)")
+    command.add_argument(
+        "--speed", type=_positive, default=60.0, help="plant seconds per second (default: %(default)g)"
+    )
     command.add_argument("--seed", type=int, default=1, help="repeats a run's noise and faults (default: %(default)s)")
     command.add_argument("--faults", choices=("script", "none"), default="script", help="default: %(default)s")
     command.add_argument("--broker-port", type=_port, help="an MQTT broker that runs already on this machine")

@@ -86,11 +86,11 @@ class Demo:
 
     async def _read(self, document: Path) -> list[Plant]:
         assert self._plant is not None
-        while not document.exists():
+        while (plants := await asyncio.to_thread(_read_document, document)) is None:
             if self._plant.poll() is not None:
                 raise CannotStart("The demo's plant did not start.", advice="Its own words above say why.")
             await asyncio.sleep(CHECK_S)
-        return [from_document(one) for one in json.loads(document.read_text(encoding="utf-8"))]
+        return plants
 
     async def _end_in_time(self, seat: Seat) -> None:
         if self.options.seconds is None:
@@ -134,6 +134,13 @@ class Demo:
         figures["values_painted"] = self._clock.count
         figures["seconds"] = round(time.time() - self.began_s, 1)
         return figures
+
+
+def _read_document(path: Path) -> list[Plant] | None:
+    """Return the plants of the document, None before it is there."""
+    if not path.exists():
+        return None
+    return [from_document(one) for one in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def _import(seat: Seat, plants: list[Plant]) -> None:

@@ -11,7 +11,12 @@ FILES_KEPT = 5
 
 # libraries that tell of every packet at INFO, and those whose every lost link is an ERROR with a traceback: the supervisor
 # tells of it once
-_LEVELS = {"alembic": logging.WARNING, "asyncio": logging.WARNING, "qasync": logging.WARNING, "transitions": logging.WARNING}
+_LEVELS = {
+    "alembic": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "qasync": logging.WARNING,
+    "transitions": logging.WARNING,
+}
 _LEVELS |= {"asyncua": logging.CRITICAL, "amqtt": logging.CRITICAL}
 
 

@@ -192,7 +192,7 @@ def run_seat(options: SeatOptions, guests: Sequence[Guest] = ()) -> int:
     return 0
 
 
-def _on_qt_message(kind: QtMsgType, context: QMessageLogContext, words: str) -> None:
+def _on_qt_message(kind: QtMsgType, _: QMessageLogContext, words: str) -> None:
     """Write Qt's own words to the log; what it says of a platform without windows is no trouble."""
     is_trouble = kind is not QtMsgType.QtDebugMsg and "does not support" not in words
     log.log(logging.WARNING if is_trouble else logging.DEBUG, "Qt: %s", words)

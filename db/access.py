@@ -6,8 +6,8 @@ nobody can slip another table under them, and EXECUTE is granted only to the rol
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection
 from psycopg import sql
+from sqlalchemy import Connection
 
 VIEWER = "viewer"
 OPERATOR = "operator"

@@ -182,7 +182,9 @@ def _credentials(folder: Path) -> Credentials:
     try:
         return Credentials(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as fault:
-        raise CannotStart(f"{path} is damaged.", advice="Restore it from a backup: it holds the database's keys.") from fault
+        raise CannotStart(
+            f"{path} is damaged.", advice="Restore it from a backup: it holds the database's keys."
+        ) from fault
 
 
 def _create(data_folder: Path, credentials: Credentials, programs: Programs) -> None:
@@ -232,7 +234,9 @@ def _failed(what: str, said: str) -> CannotStart:
     if "No space left on device" in said:
         return DiskFull(f"{what}: no space is left on the disk.", advice="Free disk space and start again.")
     reasons = [line for line in said.splitlines() if any(word in line for word in ("FATAL", "error", "could not"))]
-    return CannotStart(f"{what}: {(reasons or said.splitlines() or ['no reason given'])[-1].strip()}.", advice="See the log.")
+    return CannotStart(
+        f"{what}: {(reasons or said.splitlines() or ['no reason given'])[-1].strip()}.", advice="See the log."
+    )
 
 
 def _refuse_other_version(data_folder: Path, programs: Programs) -> None:

@@ -55,7 +55,9 @@ def translate(fault: psycopg.Error) -> ControlRoomError | None:
     words = fault.diag.message_primary or (str(fault).strip().splitlines() or ["no reason given"])[0]
     match fault.sqlstate:
         case "28P01" | "28000":
-            return WrongCredentials(f"The database refused the sign-in: {words}.", advice="Check user name and password.")
+            return WrongCredentials(
+                f"The database refused the sign-in: {words}.", advice="Check user name and password."
+            )
         case "42501" | "P0001":
             return Refused(words, advice=fault.diag.message_hint or "")
         case "53100":
@@ -72,5 +74,6 @@ def _unavailable(fault: psycopg.Error, words: str) -> ControlRoomError:
     if fault.sqlstate is None and "password authentication failed" in str(fault):
         return WrongCredentials("The database refused the sign-in.", advice="Check user name and password.")
     return DatabaseUnavailable(
-        f"The database does not answer ({words}).", advice="It is tried again by itself; check the server if it stays away."
+        f"The database does not answer ({words}).",
+        advice="It is tried again by itself; check the server if it stays away.",
     )

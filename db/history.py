@@ -45,10 +45,14 @@ def read_history(connection: Connection, tag_id: int, start: datetime, end: date
     if is_reduced:
         asked["width_s"] = (end - start).total_seconds() / columns
     rows = connection.execute(_REDUCED if is_reduced else _RAW, asked).all()
-    table = np.array([(row[0], _number(row[1]), _number(row[2]), row[3]) for row in rows], dtype=np.float64).reshape(-1, 4)
+    table = np.array([(row[0], _number(row[1]), _number(row[2]), row[3]) for row in rows], dtype=np.float64).reshape(
+        -1, 4
+    )
     grades = table[:, 3].astype(np.uint8)
     # what may not be trusted has no place among the extremes
-    low, high = (np.where(grades <= Grade.UNCERTAIN, table[:, i], np.nan) if not is_reduced else table[:, i] for i in (1, 2))
+    low, high = (
+        np.where(grades <= Grade.UNCERTAIN, table[:, i], np.nan) if not is_reduced else table[:, i] for i in (1, 2)
+    )
     return TrendPiece(tag_id, start.timestamp(), end.timestamp(), table[:, 0], low, high, grades, is_reduced)
 
 

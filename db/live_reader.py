@@ -111,9 +111,8 @@ class LiveReader:
             self._listener.connected(is_connected, reason)
 
     def _listen(self) -> None:
-        with self._engine.connect() as listening, self._engine.connect() as reading:
-            listening = listening.execution_options(isolation_level="AUTOCOMMIT")
-            reading = reading.execution_options(isolation_level="AUTOCOMMIT")
+        engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        with engine.connect() as listening, engine.connect() as reading:
             for channel in sorted(CHANNELS):
                 listening.execute(text(f"LISTEN {channel}"))
             ears = listening.connection.driver_connection
@@ -208,7 +207,9 @@ class _LiveRead:
         self._listener.status(
             collector,
             [
-                LinkStatus(**{**{n: getattr(row, n) for n in LinkStatus.__dataclass_fields__}, "state": LinkState(row.state)})
+                LinkStatus(
+                    **{**{n: getattr(row, n) for n in LinkStatus.__dataclass_fields__}, "state": LinkState(row.state)}
+                )
                 for row in links
             ],
         )

@@ -40,7 +40,9 @@ class Programs:
         """Return the major version."""
         return int(self.version.split(".")[0])
 
-    def run(self, program: str, *arguments: str, cwd: Path, timeout_s: float = 120) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, program: str, *arguments: str, cwd: Path, timeout_s: float = 120
+    ) -> "subprocess.CompletedProcess[str]":
         """Run one program to its end and return what it said; raises TimeoutExpired."""
         return _run([str(self.folder / _exe(program)), *arguments], self.account, cwd, timeout_s)
 

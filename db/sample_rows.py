@@ -6,6 +6,7 @@ int32 length (-1 for NULL) and its big-endian bytes. Times are microseconds sinc
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from math import isfinite
 
 import numpy as np
@@ -32,7 +33,7 @@ def copy_bytes(samples: Sequence[Sample]) -> bytes:
     parts = [HEADER]
     # runs of rows with and without a value have different lengths; the order of rows is kept
     edges = [0, *(np.flatnonzero(is_null[1:] != is_null[:-1]) + 1).tolist(), len(samples)]
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         run = slice(first, last)
         if first < last:
             parts.append(_rows(ids[run], times[run], values[run], qualities[run], has_value=not is_null[first]))
@@ -55,7 +56,7 @@ def clean(sample: Sample) -> tuple[float, int]:
     if sample.value is None:
         return float("nan"), sample.quality
     if not isfinite(sample.value):
-        return float("nan"), sample.quality if sample.quality >= BAD else BAD
+        return float("nan"), max(sample.quality, BAD)
     return sample.value, sample.quality
 
 

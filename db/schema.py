@@ -22,7 +22,6 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-
 HEAD = "0001"
 
 

@@ -197,7 +197,9 @@ def _read_acknowledgements(connection: Connection, after: int) -> tuple[list[tup
         .where(journal.id > after, journal.trigger == Trigger.OPERATOR)
         .order_by(journal.id)
     )
-    return [(row.rule_id, Acknowledged(row.source_time, row.event_id, row.person, row.comment)) for row in found], newest
+    return [
+        (row.rule_id, Acknowledged(row.source_time, row.event_id, row.person, row.comment)) for row in found
+    ], newest
 
 
 class PostgresConfigurationStore:
@@ -227,7 +229,9 @@ class PostgresStatusStore:
 def _publish(connection: Connection, collector: CollectorStatus, links: Sequence[LinkStatus]) -> None:
     own = insert(collector_status).values({"id": 1, **_fields(collector)})
     connection.execute(own.on_conflict_do_update(index_elements=["id"], set_=_fields(collector)))
-    connection.execute(link_status.delete().where(link_status.c.connection_id.not_in([one.connection_id for one in links])))
+    connection.execute(
+        link_status.delete().where(link_status.c.connection_id.not_in([one.connection_id for one in links]))
+    )
     if links:
         rows = insert(link_status).values({name: bindparam(name) for name in _fields(links[0])})
         changing = {name: rows.excluded[name] for name in _fields(links[0]) if name != "connection_id"}

@@ -15,7 +15,13 @@ from db.network_store import write_network
 from db.tables import alarm_rule, asset, connection, municipality, tag
 
 # drivers, services and screens read the same table, only the collector needs (and may read) the settings
-_PUBLIC = (connection.c.id, connection.c.municipality_id, connection.c.name, connection.c.driver, connection.c.is_enabled)
+_PUBLIC = (
+    connection.c.id,
+    connection.c.municipality_id,
+    connection.c.name,
+    connection.c.driver,
+    connection.c.is_enabled,
+)
 
 
 def read_configuration(database: Connection, *, with_settings: bool = False) -> Configuration:
@@ -182,7 +188,9 @@ def _merge(database: Connection, table: Table, unique: list[str], rows: Sequence
     # with nothing to update, DO NOTHING would return no id
     kept = kept or {unique[-1]: statement.excluded[unique[-1]]}
     returned = database.execute(
-        statement.on_conflict_do_update(index_elements=unique, set_=kept).returning(table.c.id, sort_by_parameter_order=True),
+        statement.on_conflict_do_update(index_elements=unique, set_=kept).returning(
+            table.c.id, sort_by_parameter_order=True
+        ),
         [dict(row) for row in rows],
     )
     return list(returned.scalars())

@@ -180,7 +180,9 @@ class _Session:
     def _run(self) -> None:
         try:
             arguments: dict[str, Any] = {"clean_start": True} if self.protocol == "5" else {}
-            self._client.connect(self._settings["host"], self._settings["port"], self._settings["keepalive_s"], **arguments)
+            self._client.connect(
+                self._settings["host"], self._settings["port"], self._settings["keepalive_s"], **arguments
+            )
             self._client.loop_forever(retry_first_connection=False)
             reason = "the broker closed the connection"
         except (OSError, ValueError) as fault:
@@ -191,7 +193,9 @@ class _Session:
     def _on_connect(self, client: paho.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any) -> None:
         self._loop.call_soon_threadsafe(self._connected, reason.value)
 
-    def _on_disconnect(self, client: paho.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any) -> None:
+    def _on_disconnect(
+        self, client: paho.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any
+    ) -> None:
         self._loop.call_soon_threadsafe(self._lose, str(reason))
 
     def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:

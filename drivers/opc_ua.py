@@ -307,7 +307,9 @@ class _Feed:
         tag_ids = list(self._nodes)
         for first in range(0, len(tag_ids), CHUNK):
             chunk = tag_ids[first : first + CHUNK]
-            values = await self._client.uaclient.read_attributes([self._nodes[one] for one in chunk], AttributeIds.Value)
+            values = await self._client.uaclient.read_attributes(
+                [self._nodes[one] for one in chunk], AttributeIds.Value
+            )
             self._publish(list(zip(chunk, values, strict=True)), datetime.now(UTC))
 
 

@@ -69,8 +69,10 @@ class FakeAlarmStore:
         for alarm, entry in changes:
             known = self.alarms.get(alarm.rule_id)
             if known is not None and known.event_id == alarm.event_id and known.is_acknowledged:
-                alarm = replace(alarm, is_acknowledged=True, acknowledged_by=known.acknowledged_by)
-            self.alarms[alarm.rule_id] = alarm
+                kept = replace(alarm, is_acknowledged=True, acknowledged_by=known.acknowledged_by)
+                self.alarms[alarm.rule_id] = kept
+            else:
+                self.alarms[alarm.rule_id] = alarm
             self.journal.append(entry)
 
     def acknowledge(self, rule_id: int, person: str, time: datetime) -> None:

@@ -44,7 +44,9 @@ class Process:
 
 
 class _Door(UserManager):
-    def get_user(self, iserver: Any, username: str | None = None, password: str | None = None, certificate: Any = None) -> User | None:
+    def get_user(
+        self, iserver: Any, username: str | None = None, password: str | None = None, certificate: Any = None
+    ) -> User | None:
         is_welcome = username is None or (username, password) == ("ada", "secret")
         return User(role=UserRole.User) if is_welcome else None
 
@@ -73,7 +75,10 @@ async def _serve_opc_ua(port: int, count: int, period_s: float, pipe: "Connectio
         pipe.send("ready")
         while not pipe.poll():
             await asyncio.sleep(period_s)
-            value = ua.DataValue(ua.Variant(time.time(), ua.VariantType.Double), SourceTimestamp=ua.DateTime.now(ua.DateTime.now().astimezone().tzinfo))
+            value = ua.DataValue(
+                ua.Variant(time.time(), ua.VariantType.Double),
+                SourceTimestamp=ua.DateTime.now(ua.DateTime.now().astimezone().tzinfo),
+            )
             await server.write_attribute_value(nodes[-1].nodeid, value)
 
 
@@ -81,7 +86,9 @@ async def _serve_opc_ua(port: int, count: int, period_s: float, pipe: "Connectio
 def opc_ua_server(port: int, count: int = 5, period_s: float = 0.05) -> Iterator[Process]:
     """Run a server with variables ns=2;s=v0 ... of value 0, 1, ...; the last one changes all the time."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(port, count, period_s, theirs), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_serve, args=(port, count, period_s, theirs), daemon=True
+    )
     process.start()
     theirs.close()
     assert ours.poll(30), "the server did not start"

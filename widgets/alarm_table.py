@@ -124,13 +124,13 @@ SYMBOL, RAISED, PLACE, TAG, MESSAGE, AT_RAISE, NOW, STATE, BY = range(9)
 COLUMNS = (
     Column("P", 38, 38, lambda _: "", lambda _: ()),
     Column("Raised", 124, 96, lambda row: time_text(row.alarm.raised_time), lambda row: (-row.raised_s(),)),
-    Column("Place", 230, 190, lambda row: row.place, lambda row: (row.place,)),
+    Column("Place", 230, 172, lambda row: row.place, lambda row: (row.place,)),
     Column("Tag", 200, 0, lambda row: row.tag.name, lambda row: (row.tag.name,)),
     Column("Alarm", 0, 0, lambda row: row.message, lambda row: (row.message,)),
-    Column("When raised", 150, 124, raise_text, lambda row: (row.tag.name,), is_number=True),
+    Column("When raised", 150, 120, raise_text, lambda row: (row.tag.name,), is_number=True),
     Column("Now", 140, 126, lambda _: "", lambda row: (row.tag.name,), is_number=True),
-    Column("State", 148, 126, _state_text, lambda row: (row.alarm.is_acknowledged, not row.alarm.is_active)),
-    Column("Acknowledged by", 160, 110, _by_text, lambda row: (row.alarm.acknowledged_by,)),
+    Column("State", 148, 142, _state_text, lambda row: (row.alarm.is_acknowledged, not row.alarm.is_active)),
+    Column("Acknowledged by", 160, 132, _by_text, lambda row: (row.alarm.acknowledged_by,)),
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import hypot, isfinite
 
 import numpy as np
@@ -75,7 +76,9 @@ class MapGeometry:
                 continue
             at[node.key] = self.to_plane(node.longitude_deg, node.latitude_deg)
             element = f"node:{node.key}"
-            self.places[network.municipality_id, element] = Place(network.municipality_id, element, node.kind, at[node.key])
+            self.places[network.municipality_id, element] = Place(
+                network.municipality_id, element, node.kind, at[node.key]
+            )
         for link in network.links:
             if link.start not in at or link.end not in at:
                 self.skipped += 1
@@ -88,7 +91,12 @@ class MapGeometry:
             self.networks.append(drawn)
 
     def _add_link(
-        self, municipality_id: int, link: Link, points: list[QPointF], drawn: DrawnNetwork, lines: list[shapely.LineString]
+        self,
+        municipality_id: int,
+        link: Link,
+        points: list[QPointF],
+        drawn: DrawnNetwork,
+        lines: list[shapely.LineString],
     ) -> None:
         element = f"link:{link.key}"
         middle, along = _middle(points)
@@ -111,7 +119,9 @@ class MapGeometry:
 
 def _origin(networks: Sequence[Network]) -> tuple[float, float]:
     """Return the middle of all networks, so that single-precision painting stays sharp."""
-    sane = [project(one.longitude_deg, one.latitude_deg) for network in networks for one in network.nodes if _is_sane(one)]
+    sane = [
+        project(one.longitude_deg, one.latitude_deg) for network in networks for one in network.nodes if _is_sane(one)
+    ]
     if not sane:
         return 0.0, 0.0
     return sum(x for x, _ in sane) / len(sane), sum(y for _, y in sane) / len(sane)
@@ -123,7 +133,7 @@ def _is_sane(node: Node) -> bool:
 
 def _middle(points: Sequence[QPointF]) -> tuple[QPointF, QPointF]:
     """Return the point halfway along a polyline and the direction there, of length 1."""
-    lengths = [hypot(b.x() - a.x(), b.y() - a.y()) for a, b in zip(points, points[1:], strict=False)]
+    lengths = [hypot(b.x() - a.x(), b.y() - a.y()) for a, b in pairwise(points)]
     left = sum(lengths) / 2
     for start, end, length in zip(points, points[1:], lengths, strict=False):
         if left <= length and length > 0:

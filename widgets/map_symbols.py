@@ -50,7 +50,9 @@ def paint_reservoir(painter: QPainter, at: QPointF, size: float, palette: Palett
     painter.drawPolygon(QPolygonF([at + QPointF(x, y) for x, y in corners]))
 
 
-def paint_pump(painter: QPainter, at: QPointF, along: QPointF, size: float, running: bool | None, palette: Palette) -> None:
+def paint_pump(
+    painter: QPainter, at: QPointF, along: QPointF, size: float, running: bool | None, palette: Palette
+) -> None:
     """Paint a pump: a disc with its direction; running is light, stopped is dark with a bar, unknown is dashed."""
     painter.save()
     painter.translate(at)
@@ -61,7 +63,9 @@ def paint_pump(painter: QPainter, at: QPointF, along: QPointF, size: float, runn
     painter.drawEllipse(QPointF(0, 0), half, half)
     if running:
         painter.setBrush(QColor(palette.text))
-        painter.drawPolygon(QPolygonF([QPointF(-half * 0.45, -half * 0.6), QPointF(half * 0.75, 0), QPointF(-half * 0.45, half * 0.6)]))
+        painter.drawPolygon(
+            QPolygonF([QPointF(-half * 0.45, -half * 0.6), QPointF(half * 0.75, 0), QPointF(-half * 0.45, half * 0.6)])
+        )
     elif running is not None:
         painter.drawLine(QPointF(0, -half * 0.65), QPointF(0, half * 0.65))
     painter.restore()
@@ -69,7 +73,9 @@ def paint_pump(painter: QPainter, at: QPointF, along: QPointF, size: float, runn
         painter.drawText(QRectF(at.x() - half, at.y() - half, size, size), Qt.AlignmentFlag.AlignCenter, "?")
 
 
-def paint_valve(painter: QPainter, at: QPointF, along: QPointF, size: float, is_open: bool | None, palette: Palette) -> None:
+def paint_valve(
+    painter: QPainter, at: QPointF, along: QPointF, size: float, is_open: bool | None, palette: Palette
+) -> None:
     """Paint a valve as a bow tie along its pipe; open is light, closed is dark, unknown is dashed."""
     painter.save()
     painter.translate(at)

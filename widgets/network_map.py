@@ -68,7 +68,9 @@ class NetworkMap(QWidget):
     tag_activated = Signal(int)
     menu_wanted = Signal(list, QPoint)
 
-    def __init__(self, parent: QWidget | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         """Start without networks."""
         super().__init__(parent)
         self._clock = clock
@@ -91,13 +93,9 @@ class NetworkMap(QWidget):
         self._picture_scale = 0.0
         self._pressed: QPointF | None = None
         self._is_dragging = False
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(REST_MS)
+        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self._repaint_picture)
-        self._redraw = QTimer(self)
-        self._redraw.setSingleShot(True)
-        self._redraw.setInterval(REDRAW_MS)
+        self._redraw = QTimer(self, singleShot=True, interval=REDRAW_MS)
         self._redraw.timeout.connect(self.update)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -189,7 +187,9 @@ class NetworkMap(QWidget):
             said = f"{key} {name} " + " ".join(f"{tag.name} {tag.key} {tag.asset}" for tag in tags)
             if all(word in said.lower() for word in words):
                 title = tags[0].asset if tags else element.replace(":", " ")
-                found.append((not tags, key.lower() != words[0], Hit(municipality_id, element, f"{title} — {key}, {name}")))
+                found.append(
+                    (not tags, key.lower() != words[0], Hit(municipality_id, element, f"{title} — {key}, {name}"))
+                )
         found.sort(key=lambda one: one[:2])
         return [hit for _, _, hit in found[:limit]]
 
@@ -427,7 +427,9 @@ class NetworkMap(QWidget):
         painter.setPen(QColor(self._palette.border))
         painter.setBrush(ground)
         painter.drawRoundedRect(QRectF(at.x() - 34, at.y() - 17, 68, 34), 5, 5)
-        paint_alarm_symbol(painter, QRectF(at.x() - 28, at.y() - 12, 24, 24), priority, self._palette, is_filled=is_filled)
+        paint_alarm_symbol(
+            painter, QRectF(at.x() - 28, at.y() - 12, 24, 24), priority, self._palette, is_filled=is_filled
+        )
         painter.setPen(QColor(self._palette.text))
         box = QRectF(at.x(), at.y() - 14, 32, 28)
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, str(len(marks)))
@@ -538,7 +540,12 @@ class NetworkMap(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         step = min(self.width(), self.height()) / 6 * self._m_per_px
-        moves = {Qt.Key.Key_Left: (-step, 0.0), Qt.Key.Key_Right: (step, 0.0), Qt.Key.Key_Up: (0.0, -step), Qt.Key.Key_Down: (0.0, step)}
+        moves = {
+            Qt.Key.Key_Left: (-step, 0.0),
+            Qt.Key.Key_Right: (step, 0.0),
+            Qt.Key.Key_Up: (0.0, -step),
+            Qt.Key.Key_Down: (0.0, step),
+        }
         zooms = {Qt.Key.Key_Plus: 1 / ZOOM_STEP, Qt.Key.Key_Minus: ZOOM_STEP}
         key = Qt.Key(event.key())
         if key in moves:
@@ -566,14 +573,12 @@ class NetworkMap(QWidget):
 
     def words(self, place: Place) -> str:
         """Return what the tooltip says of an element."""
-        kind, _, key = place.element.partition(":")
-        lines = [f"{place.kind.value.capitalize()} {key} — {self._names.get(place.municipality_id, '')}"]
-        for tag in self._tags.get((place.municipality_id, place.element), []):
-            lines.append(f"{tag.name}: {value_text(tag, self._samples.get(tag.id))}")
+        key = place.element.partition(":")[2]
+        title = f"{place.kind.value.capitalize()} {key} — {self._names.get(place.municipality_id, '')}"
         tags = self._tags.get((place.municipality_id, place.element), [])
         if len(tags) == 1:
-            lines = [lines[0], explanation(tags[0], self._samples.get(tags[0].id), self._clock())]
-        return "\n".join(lines)
+            return f"{title}\n{explanation(tags[0], self._samples.get(tags[0].id), self._clock())}"
+        return "\n".join([title, *(f"{tag.name}: {value_text(tag, self._samples.get(tag.id))}" for tag in tags)])
 
 
 def _of(tags: Sequence[Tag], quantity: Quantity) -> Tag | None:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 from control_room.core.tags import Tag
 
 _HEADINGS = ("", "Tag", "Now", "At cursor", "Unit", "Quality", "")
-_WIDTHS = (24, 0, 84, 84, 52, 110, 28)
+_WIDTHS = (24, 0, 84, 84, 52, 190, 28)
 _COLOUR, _NAME, _NOW, _CURSOR, _UNIT, _QUALITY, _REMOVE = range(len(_HEADINGS))
 ROW_HEIGHT = 24
 ROWS_SHOWN = 6
@@ -35,6 +35,7 @@ class TrendLegend(QTableWidget):
         """Start empty and hidden."""
         super().__init__(0, len(_HEADINGS), parent)
         self._tag_ids: list[int] = []
+        self._lines_most = ROWS_SHOWN
         self.setHorizontalHeaderLabels(list(_HEADINGS))
         self.setShowGrid(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -57,7 +58,15 @@ class TrendLegend(QTableWidget):
         for number, row in enumerate(rows):
             self._fill(number, row)
         self.setVisible(bool(rows))
-        lines = min(len(rows), ROWS_SHOWN)
+        self._fit()
+
+    def leave_room(self, height_px: int) -> None:
+        """Take at most about a third of a plot of this height; the other rows are scrolled to."""
+        self._lines_most = max(2, min(ROWS_SHOWN, height_px // 3 // ROW_HEIGHT - 1))
+        self._fit()
+
+    def _fit(self) -> None:
+        lines = min(len(self._tag_ids), self._lines_most)
         self.setFixedHeight(self.horizontalHeader().sizeHint().height() + ROW_HEIGHT * lines + 4)
 
     def _fill(self, number: int, row: LegendRow) -> None:

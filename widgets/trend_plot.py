@@ -137,6 +137,8 @@ class TrendPlot(QWidget):
         self._plot.layout.removeItem(self._plot.getAxis("left"))
         self._plot.hideButtons()
         self._plot.setMenuEnabled(False)
+        # pyqtgraph makes it a window of its own, which nobody would ever take away
+        self._plot.ctrlMenu.setParent(self._view, self._plot.ctrlMenu.windowFlags())
         self._box = self._plot.getViewBox()
         self._box.setMouseEnabled(x=True, y=False)
         self._box.disableAutoRange()
@@ -495,6 +497,7 @@ class TrendPlot(QWidget):
         return "no data"
 
     def resizeEvent(self, event: object) -> None:
+        self._legend.leave_room(self.height())
         self._hint.setGeometry(self._view.rect())
         self._ask_soon()
 

@@ -13,7 +13,6 @@ from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
 from control_room.core.tags import Connection, Municipality, Tag
 
-
 # a tag with this address tells how its connection stands: LINK_IS_UP or LINK_IS_LOST, said by the supervisor itself
 LINK_ADDRESS = "$link"
 LINK_IS_UP, LINK_IS_LOST = 0.0, 1.0

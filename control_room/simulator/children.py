@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -40,11 +41,11 @@ class Child:
 
     def _pass_on(self) -> None:
         while (message := self._waiting.get()) is not None:
-            try:
+            # a child that is gone gets nothing; the parent sees it by its sentinel
+            with suppress(OSError):
                 self.pipe.send(message)
-            except (OSError, ValueError):
-                # the child is gone; the parent sees it by its sentinel
-                return
+        # nobody but this thread may close it: a pipe that is closed while it sends breaks
+        self.pipe.close()
 
     def send(self, message: Any) -> None:
         """Send without waiting; when the child does not keep up, the oldest message is dropped."""
@@ -56,12 +57,19 @@ class Child:
             else:
                 return
 
-    def _drop_oldest(self) -> None:
+    def _drop_oldest(self) -> bool:
+        """Return whether there was one; the sender may have been faster."""
         try:
             self._waiting.get_nowait()
         except queue.Empty:
-            # the sender was faster
-            return
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the pipe as soon as the message that is on its way is through."""
+        while self._drop_oldest():
+            continue
+        self.send(None)
 
     def expect(self, is_ending: Callable[[], bool]) -> tuple[Any, ...]:
         """Return the child's next message; raises Ended, or CannotStart (or its own error) when it failed."""
@@ -97,7 +105,6 @@ def stop(children: Iterable[Child]) -> None:
     """End all children by the end of their pipes, else by force."""
     deadline = time.monotonic() + STOP_TIMEOUT_S
     for child in children:
-        child.send(None)
-        child.pipe.close()
+        child.close()
     for child in children:
         child.join(deadline)

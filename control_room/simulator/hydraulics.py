@@ -247,9 +247,11 @@ def _open(model: Any, tuning: Tuning, stem: Path, step_s: int) -> Hydraulics:
     level, time = _take_over_controls(model)
     _tune(model, tuning)
     _prepare(model, step_s)
-    wntr.network.write_inpfile(model, f"{stem}.inp", units="LPS", version=2.2)
+    source = stem.with_suffix(".inp")
+    wntr.network.write_inpfile(model, str(source), units="LPS", version=2.2)
+    _silence(source)
     engine = toolkit.ENepanet(version=2.2)
-    engine.ENopen(f"{stem}.inp", f"{stem}.rpt", "")
+    engine.ENopen(str(source), f"{stem}.rpt", "")
     engine.ENopenH()
     engine.ENinitH(0)
     engine.ENopenQ()
@@ -258,6 +260,12 @@ def _open(model: Any, tuning: Tuning, stem: Path, step_s: int) -> Hydraulics:
     speeds = {name: float(pump.base_speed) for name, pump in model.pumps() if pump.base_speed != 1.0}
     controls = _level_controls(model, tuning) or level
     return Hydraulics(model, engine, EN, controls, time, wished, _speeds=speeds)
+
+
+def _silence(path: Path) -> None:
+    """Keep EPANET from writing every step's warnings to a report that would grow for weeks."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("[REPORT]", "[REPORT]\nMESSAGES NO", 1), encoding="utf-8")
 
 
 def _take_over_controls(model: Any) -> tuple[tuple[LevelControl, ...], tuple[TimeControl, ...]]:
@@ -307,6 +315,7 @@ def _prepare(model: Any, step_s: int) -> None:
     options.time.duration = _FOREVER_S
     options.time.hydraulic_timestep = step_s
     options.time.report_timestep = 3600
+    options.report.status = "NO"
     options.time.quality_timestep = _QUALITY_STEP_S
     options.quality.parameter = "CHEMICAL"
     options.quality.inpfile_units = "mg/L"

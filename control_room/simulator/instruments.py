@@ -14,7 +14,8 @@ class Instrument:
     Kinds: "node" and "link" read EPANET's value of that code; "logic" is derived from that, or the
     outstation's own (command, mode, trip).
     `noise` is the standard deviation and `deadband` the change that is reported, both in the tag's unit; a point with
-    `period_s` is also reported when nothing changed for so long (wall time).
+    `period_s` is also reported when nothing changed for so long (wall time). One that `is_reversed` is built in
+    against the direction that the network file gives the pipe.
     """
 
     tag: PlantTag
@@ -23,6 +24,7 @@ class Instrument:
     noise: float = 0.0
     deadband: float = 0.0
     period_s: float = 10.0
+    is_reversed: bool = False
 
 
 @dataclass(slots=True)

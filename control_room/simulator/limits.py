@@ -27,6 +27,9 @@ def with_limits(point: Instrument, days: NDArray[np.float64]) -> Instrument | No
 
     None where nobody would install it: pressures and chlorine that are poor in a healthy network.
     """
+    if point.tag.key.startswith("FM") and days.mean() < 0:
+        # a meter shows the usual direction as positive
+        point, days = replace(point, is_reversed=True), -days
     low, high = float(days.min()), float(days.max())
     tag = point.tag
     if not _is_worth_measuring(tag, low):

@@ -135,7 +135,8 @@ class Outstations:
     def _truth(self, instrument: Instrument) -> float:
         name, code = instrument.source[1:]
         if code not in OWN_CODES:
-            return self.network.read(*instrument.source)
+            truth = self.network.read(*instrument.source)
+            return -truth if instrument.is_reversed else truth
         pump = self._pumps[name]
         is_running = self.network.read("link", name, "STATUS") > 0
         return {

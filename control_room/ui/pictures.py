@@ -20,10 +20,21 @@ async def save_pictures(window: MainWindow, theme: Theme, folder: Path) -> None:
 
     Raises CannotStart when one cannot be written. Theme and size are put back.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise CannotStart(f"{folder} cannot be made: {fault.strerror}.", advice="Name another folder.") from fault
     size, palette = window.size(), theme.palette
-    for key, view in {"window": window, **window.views}.items():
+    _save(window, folder / "window.png")
+    in_front = [key for key, view in window.views.items() if not view.visibleRegion().isEmpty()]
+    for key, view in window.views.items():
+        # a view that lies behind another has not laid itself out yet
+        if key not in in_front:
+            window.bring(key)
+            await asyncio.sleep(SETTLE_S)
         _save(view, folder / f"{key}.png")
+    for key in in_front:
+        window.bring(key)
     for width, height in SIZES:
         window.resize(width, height)
         window.arrange_again()

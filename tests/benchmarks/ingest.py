@@ -45,9 +45,20 @@ def run(seconds: float, rates: list[int] | None) -> list[dict[str, Any]]:
             for protocol in ("opc_ua", "mqtt"):
                 for way, measure in (("collector", _collector), ("bare", _bare)):
                     with plant(protocol, rate) as (load, port):
-                        rows.append({"protocol": protocol, "rate": rate, "way": way, **measure(running_server, load, protocol, port, seconds)})
+                        rows.append(
+                            {
+                                "protocol": protocol,
+                                "rate": rate,
+                                "way": way,
+                                **measure(running_server, load, protocol, port, seconds),
+                            }
+                        )
     for row in rows:
-        bare = next(one for one in rows if one["way"] == "bare" and (one["protocol"], one["rate"]) == (row["protocol"], row["rate"]))
+        bare = next(
+            one
+            for one in rows
+            if one["way"] == "bare" and (one["protocol"], one["rate"]) == (row["protocol"], row["rate"])
+        )
         row["cpu_ratio_to_bare"] = row["cpu_ms_per_1000"] / bare["cpu_ms_per_1000"]
     return rows
 
@@ -76,9 +87,12 @@ def plant(protocol: str, rate: int) -> Iterator[tuple[Load, int]]:
     program = find_mosquitto()
     assert program, "the benchmark needs Mosquitto"
     lines = "allow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 0"
-    with tempfile.TemporaryDirectory() as name, mosquitto(Path(program), port, Path(name), lines):
-        with running(mqtt_load, port, TAGS, rate) as load:
-            yield load, port
+    with (
+        tempfile.TemporaryDirectory() as name,
+        mosquitto(Path(program), port, Path(name), lines),
+        running(mqtt_load, port, TAGS, rate) as load,
+    ):
+        yield load, port
 
 
 class CpuClock:
@@ -138,7 +152,13 @@ def prepare(found: EmbeddedServer, protocol: str, port: int) -> Engine:
         connection.execute(text("UPDATE tag SET is_retired = true"))
         connection.execute(text("UPDATE connection SET is_enabled = false"))
         import_plant(connection, load_plant(protocol, port, TAGS))
-        connection.execute(text("UPDATE connection SET is_enabled = true WHERE municipality_id = (SELECT id FROM municipality WHERE key = :key)"), {"key": f"load-{protocol}"})
+        connection.execute(
+            text(
+                "UPDATE connection SET is_enabled = true"
+                " WHERE municipality_id = (SELECT id FROM municipality WHERE key = :key)"
+            ),
+            {"key": f"load-{protocol}"},
+        )
     return engine
 
 

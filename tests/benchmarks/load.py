@@ -80,7 +80,9 @@ async def _opc_ua_load(port: int, tags: int, rate: int, pipe: "Connection[Any, A
             await asyncio.sleep(TICK_S)
             due = int((time.monotonic() - began) * rate)
             for number in range(sent, due):
-                value = ua.DataValue(ua.Variant(float(number), ua.VariantType.Double), SourceTimestamp=ua.DateTime.now(UTC))
+                value = ua.DataValue(
+                    ua.Variant(float(number), ua.VariantType.Double), SourceTimestamp=ua.DateTime.now(UTC)
+                )
                 await server.write_attribute_value(nodes[number % tags], value)
             sent = due
         pipe.send(sent)
@@ -110,7 +112,11 @@ def mqtt_load(port: int, tags: int, rate: int, pipe: "Connection[Any, Any]") -> 
 
 def load_plant(protocol: str, port: int, tags: int) -> Plant:
     """Return the document of a load: tags with four limits each, none of which is ever passed."""
-    settings: dict[str, Any] = {"endpoint": f"opc.tcp://127.0.0.1:{port}/load", "publish_ms": 100.0, "sampling_ms": 20.0}
+    settings: dict[str, Any] = {
+        "endpoint": f"opc.tcp://127.0.0.1:{port}/load",
+        "publish_ms": 100.0,
+        "sampling_ms": 20.0,
+    }
     if protocol == "mqtt":
         settings = {"host": "127.0.0.1", "port": port, "base_topic": "load"}
     address = "ns=2;s=v{}" if protocol == "opc_ua" else "load/d{}/data#value"
@@ -124,7 +130,15 @@ def load_plant(protocol: str, port: int, tags: int) -> Plant:
         connections=(PlantConnection("load", protocol, settings),),
         tags=tuple(
             PlantTag(
-                f"T{n:05}", f"Tag {n}", "Load", f"Group {n // 100}", Quantity.FLOW, "load", address.format(n), "L/s", rules=rules
+                f"T{n:05}",
+                f"Tag {n}",
+                "Load",
+                f"Group {n // 100}",
+                Quantity.FLOW,
+                "load",
+                address.format(n),
+                "L/s",
+                rules=rules,
             )
             for n in range(tags)
         ),

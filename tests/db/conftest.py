@@ -1,5 +1,6 @@
 """A real PostgreSQL for the tests of the database room: the embedded one, made once for the whole run."""
 
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -15,16 +16,15 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+def server() -> Iterator[EmbeddedServer]:
     """Return a running server, its `control_room` database at the newest schema."""
-    folder = tmp_path_factory.mktemp("server")
-    for parent in (folder, folder.parent, folder.parent.parent):
+    with tempfile.TemporaryDirectory(prefix="control-room-test-") as name:
         # PostgreSQL runs as another user when the tests run as root
-        parent.chmod(0o755)
-    running = open_embedded(folder, lambda _: None)
-    upgrade(running.url("postgres"), running.credentials.passwords())
-    yield running
-    running.stop()
+        Path(name).chmod(0o755)
+        running = open_embedded(Path(name), lambda _: None)
+        upgrade(running.url("postgres"), running.credentials.passwords())
+        yield running
+        running.stop()
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ def operator(server: EmbeddedServer, database: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def short_path(tmp_path: Path) -> Path:
+def short_path() -> Iterator[Path]:
     """Return a folder that the unprivileged user may enter."""
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(0o755)
-    return tmp_path
+    with tempfile.TemporaryDirectory(prefix="control-room-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)

@@ -83,7 +83,9 @@ async def test_values_arrive_with_time_and_quality(mosquitto_path: Path, tmp_pat
 
 
 @pytest.mark.mosquitto
-async def test_a_device_that_goes_offline_turns_stale(mosquitto_path: Path, tmp_path: Path, sink: RememberingSink) -> None:
+async def test_a_device_that_goes_offline_turns_stale(
+    mosquitto_path: Path, tmp_path: Path, sink: RememberingSink
+) -> None:
     port = free_port()
     with mosquitto(mosquitto_path, port, tmp_path):
         async with running(driver(port), sink):
@@ -92,7 +94,10 @@ async def test_a_device_that_goes_offline_turns_stale(mosquitto_path: Path, tmp_
             device.say("town/a/status", b"offline")
             await sink.until(lambda: len(sink.samples) == 3)
             device.close()
-    assert [(one.tag_id, one.value, one.grade) for one in sink.samples[1:]] == [(1, 1.5, Grade.STALE), (2, None, Grade.BAD)]
+    assert [(one.tag_id, one.value, one.grade) for one in sink.samples[1:]] == [
+        (1, 1.5, Grade.STALE),
+        (2, None, Grade.BAD),
+    ]
 
 
 @pytest.mark.mosquitto
@@ -130,9 +135,8 @@ async def test_who_is_refused_reads_it(
     mosquitto_path: Path, tmp_path: Path, sink: RememberingSink, protocol: str
 ) -> None:
     port = free_port()
-    with mosquitto(mosquitto_path, port, tmp_path, "allow_anonymous false"):
-        with pytest.raises(WrongCredentials):
-            await driver(port, user="ada", password="wrong", protocol=protocol).run(sink)
+    with mosquitto(mosquitto_path, port, tmp_path, "allow_anonymous false"), pytest.raises(WrongCredentials):
+        await driver(port, user="ada", password="wrong", protocol=protocol).run(sink)
 
 
 @pytest.mark.mosquitto
@@ -194,11 +198,15 @@ async def test_very_many_topics_become_one_wildcard(sink: RememberingSink) -> No
 
 
 @pytest.mark.expects_log("not understood")
-@given(payload=st.binary() | st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.sampled_from(["t", "q", "level", "deep", "flow"]), x)).map(lambda x: json.dumps(x).encode()))
+@given(
+    payload=st.binary()
+    | st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+        lambda x: st.lists(x) | st.dictionaries(st.sampled_from(["t", "q", "level", "deep", "flow"]), x),
+    ).map(lambda x: json.dumps(x).encode())
+)
 def test_no_payload_raises_or_makes_a_number_of_what_is_none(payload: bytes) -> None:
     class Sink:
-        samples: list[Any] = []
-
         def publish(self, samples: Any) -> None:
             self.samples = list(samples)
 

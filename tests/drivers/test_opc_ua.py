@@ -81,7 +81,7 @@ async def test_a_killed_server_is_a_lost_link(sink: RememberingSink) -> None:
         async with running(driver(port, items(5)), sink) as task:
             server.kill()
             async with asyncio.timeout(5):
-                with pytest.raises(LinkLost, match="127.0.0.1"):
+                with pytest.raises(LinkLost, match="test"):
                     await task
 
 
@@ -107,7 +107,9 @@ async def test_a_port_that_speaks_something_else_is_a_lost_link(sink: Rememberin
         await driver(silent.getsockname()[1], items(1), timeout_s=0.5).run(sink)
 
 
-@pytest.mark.parametrize("endpoint", ["opc.tcp://", "http://127.0.0.1:1", "nonsense", "opc.tcp://no.such.host.invalid:4840"])
+@pytest.mark.parametrize(
+    "endpoint", ["opc.tcp://", "http://127.0.0.1:1", "nonsense", "opc.tcp://no.such.host.invalid:4840"]
+)
 async def test_a_nonsense_endpoint_is_a_lost_link(sink: RememberingSink, endpoint: str) -> None:
     with pytest.raises(LinkLost):
         await driver(1, items(1), endpoint=endpoint, timeout_s=1.0).run(sink)

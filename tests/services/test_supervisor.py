@@ -65,7 +65,13 @@ async def bug(sink: Sink) -> None:
 class Plant:
     """A supervisor with everything around it."""
 
-    def __init__(self, acts: Sequence[Act], driver: str = "x", settings: Mapping[str, Any] | None = None, items: Sequence[Item] = ITEMS) -> None:
+    def __init__(
+        self,
+        acts: Sequence[Act],
+        driver: str = "x",
+        settings: Mapping[str, Any] | None = None,
+        items: Sequence[Item] = ITEMS,
+    ) -> None:
         self.published: list[Sample] = []
         self.clock = FakeClock()
         self.pauses: list[float] = []
@@ -97,7 +103,9 @@ class Plant:
 
         monkeypatch.setattr(room.asyncio, "sleep", pause)
         running = asyncio.create_task(self.supervisor.run())
-        await asyncio.wait([running, asyncio.create_task(enough.wait())], return_when=asyncio.FIRST_COMPLETED, timeout=1)
+        await asyncio.wait(
+            [running, asyncio.create_task(enough.wait())], return_when=asyncio.FIRST_COMPLETED, timeout=1
+        )
         monkeypatch.undo()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()

@@ -114,6 +114,19 @@ def test_chlorine_decays_on_its_way(net3: Hydraulics) -> None:
     assert 0 < min(chlorine) < 1
 
 
+def test_no_file_grows_while_the_plant_runs(tmp_path: Path) -> None:
+    network = open_network("ky10", municipality_of("ky10"), tmp_path, 1_800)
+    sizes = []
+    for day in (1, 3):
+        network.advance(day * DAY_S)
+        # without pressure EPANET would complain at every step
+        network.write("node", "J-1", "EMITTER", 1e4)
+        sizes.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
+    network.close()
+    assert sizes[0] == sizes[1]
+    assert network.engine.errcodelist == []
+
+
 def test_the_networks_come_from_the_installed_package() -> None:
     assert network_file("KY10").name == "ky10.inp"
     assert "wntr" in network_file("net3").parts

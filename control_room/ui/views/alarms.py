@@ -1,6 +1,6 @@
 """The alarm board: every alarm that is not normal, and what a person does about it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QPoint, Qt
@@ -17,11 +17,9 @@ from db.alarm_journal import AckAnswer, acknowledge
 from widgets.alarm_table import AlarmFilter, AlarmRow, AlarmTable
 
 _KEY = "alarms"
-_PRIORITIES: dict[object, str] = {None: "Any priority", **{one: f"{int(one)} {one.name.lower()}" for one in Priority}}
-_STATES: dict[object, str] = {
-    None: "Any state",
-    **{one: STATE_WORDS[one] for one in AlarmState if one is not AlarmState.NORMAL},
-}
+# by their place in the list: Qt would turn them into plain numbers and words
+_PRIORITIES = (None, *Priority)
+_STATES = (None, *(one for one in AlarmState if one is not AlarmState.NORMAL))
 # of refusals that differ, so many are told word by word
 _TOLD = 3
 Occurrences = list[tuple[int, int]]
@@ -52,8 +50,8 @@ class AlarmsView(QWidget):
         self.text.setPlaceholderText("Filter by words")
         self.text.setClearButtonEnabled(True)
         self.text.setMinimumWidth(90)
-        self.priority = _choice(self, _PRIORITIES)
-        self.state = _choice(self, _STATES)
+        self.priority = _choice(self, ["Any priority", *(f"{int(one)} {one.name.lower()}" for one in Priority)])
+        self.state = _choice(self, ["Any state", *(STATE_WORDS[one] for one in _STATES if one)])
         self.municipality = QComboBox(self)
         self.municipality.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.municipality.setMinimumContentsLength(11)
@@ -146,8 +144,8 @@ class AlarmsView(QWidget):
         self.table.board.use_filter(
             AlarmFilter(
                 self.text.text().strip(),
-                self.priority.currentData(),
-                self.state.currentData(),
+                _PRIORITIES[self.priority.currentIndex()],
+                _STATES[self.state.currentIndex()],
                 self.municipality.currentData() or "",
             )
         )
@@ -248,10 +246,9 @@ def _occurrences(rows: Sequence[AlarmRow]) -> Occurrences:
     return [(row.rule.id, row.alarm.event_id) for row in rows if row.needs_acknowledgement]
 
 
-def _choice(parent: QWidget, choices: Mapping[object, str]) -> QComboBox:
+def _choice(parent: QWidget, choices: Sequence[str]) -> QComboBox:
     box = QComboBox(parent)
-    for value, words in choices.items():
-        box.addItem(words, value)
+    box.addItems(list(choices))
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(9)
     return box

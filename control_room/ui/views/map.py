@@ -44,8 +44,8 @@ class MapView(QWidget):
         completer.activated.connect(self._go_to_title)
         self.search.setCompleter(completer)
         self.layer = QComboBox(self)
-        for title, quantity in _LAYERS.items():
-            self.layer.addItem(title, quantity)
+        # chosen by their words: Qt would turn a quantity into a plain text
+        self.layer.addItems(list(_LAYERS))
         self.layer.setToolTip("What the measuring points show")
         self.municipality = QComboBox(self)
         self.municipality.setToolTip("Look at one municipality")
@@ -79,7 +79,7 @@ class MapView(QWidget):
         self.map.menu_wanted.connect(self._open_menu)
         self.search.textEdited.connect(self._on_search)
         self.search.returnPressed.connect(self._go_to_first)
-        self.layer.currentIndexChanged.connect(lambda _: self.map.set_layer(self.layer.currentData()))
+        self.layer.currentIndexChanged.connect(lambda _: self.map.set_layer(_LAYERS[self.layer.currentText()]))
         self.municipality.activated.connect(lambda _: self.map.zoom_to_municipality(self.municipality.currentData()))
         self.whole.clicked.connect(self.map.zoom_to_all)
 
