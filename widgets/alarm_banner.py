@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from heapq import nlargest
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
@@ -17,6 +18,7 @@ SYMBOL = 22
 _COUNT_WIDTH = 64
 _WORDS_WIDTH = 142
 _ENTRY_WIDTH = 330
+_MOST_ENTRIES = 6
 _WAITING_WIDTH = 168
 
 
@@ -50,10 +52,7 @@ class AlarmBanner(QWidget):
         waiting = [row for row in rows if row.needs_acknowledgement]
         self._flashing = {row.rule.priority for row in waiting}
         self._waiting = len(waiting)
-        self._newest = sorted(
-            waiting, key=lambda row: row.alarm.raised_time.timestamp() if row.alarm.raised_time else 0.0
-        )
-        self._newest = self._newest[::-1][:6]
+        self._newest = nlargest(_MOST_ENTRIES, waiting, key=AlarmRow.raised_s)
         words = "\n".join(
             f"{time_text(row.alarm.raised_time)}  {row.municipality}: {row.message}" for row in self._newest
         )

@@ -5,9 +5,10 @@ a flood the whole is sorted anew, a few milliseconds for 10,000 rows where a sor
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, QRectF, QSize, Qt, Signal
@@ -78,11 +79,11 @@ class AlarmRow:
 
 
 def time_text(time: datetime | None) -> str:
-    """Return a moment in local time: today only the clock, else the date as well."""
+    """Return a moment in local time: today only the clock, else the date and the clock without seconds."""
     if time is None:
         return "–"
     local = time.astimezone()
-    return f"{local:%H:%M:%S}" if local.date() == datetime.now().astimezone().date() else f"{local:%d %b %H:%M:%S}"
+    return f"{local:%H:%M:%S}" if local.date() == datetime.now().astimezone().date() else f"{local:%d %b %H:%M}"
 
 
 def raise_text(row: AlarmRow) -> str:
@@ -123,14 +124,14 @@ class Column:
 SYMBOL, RAISED, PLACE, TAG, MESSAGE, AT_RAISE, NOW, STATE, BY = range(9)
 COLUMNS = (
     Column("P", 38, 38, lambda _: "", lambda _: ()),
-    Column("Raised", 124, 96, lambda row: time_text(row.alarm.raised_time), lambda row: (-row.raised_s(),)),
+    Column("Raised", 124, 116, lambda row: time_text(row.alarm.raised_time), lambda row: (-row.raised_s(),)),
     Column("Place", 230, 172, lambda row: row.place, lambda row: (row.place,)),
     Column("Tag", 200, 0, lambda row: row.tag.name, lambda row: (row.tag.name,)),
     Column("Alarm", 0, 0, lambda row: row.message, lambda row: (row.message,)),
     Column("When raised", 150, 120, raise_text, lambda row: (row.tag.name,), is_number=True),
     Column("Now", 140, 126, lambda _: "", lambda row: (row.tag.name,), is_number=True),
     Column("State", 148, 142, _state_text, lambda row: (row.alarm.is_acknowledged, not row.alarm.is_active)),
-    Column("Acknowledged by", 160, 132, _by_text, lambda row: (row.alarm.acknowledged_by,)),
+    Column("Acknowledged by", 196, 132, _by_text, lambda row: (row.alarm.acknowledged_by,)),
 )
 
 
@@ -189,14 +190,13 @@ class AlarmModel(QAbstractTableModel):
         """Return how many alarms there are, those that the filter hides included."""
         return len(self._all)
 
-    def change(self, changed: Sequence[AlarmRow], gone: Iterable[int]) -> None:
+    def change(self, changed: Sequence[AlarmRow], gone: Sequence[int]) -> None:
         """Take rows that are new or other, and the rule ids of those that are gone."""
-        gone = list(gone)
         for rule_id in gone:
             self._all.pop(rule_id, None)
         self._all.update((row.rule.id, row) for row in changed)
         if len(changed) + len(gone) > _FEW:
-            self._rebuild()
+            self._merge(changed, {*gone, *(row.rule.id for row in changed)})
             return
         for rule_id in gone:
             self._take_out(rule_id)
@@ -227,10 +227,16 @@ class AlarmModel(QAbstractTableModel):
         return (*COLUMNS[self._sorted_by].key(row), *board_order(row))
 
     def _rebuild(self) -> None:
+        self._rows, self._keys = [], []
+        self._merge(list(self._all.values()), set())
+
+    def _merge(self, changed: Sequence[AlarmRow], touched: set[int]) -> None:
+        """Sort in what changed; what stays is in order already, which Python's sorting makes use of."""
         self.beginResetModel()
-        pairs = sorted(
-            ((self._key(row), row) for row in self._all.values() if self._filter.accepts(row)), key=lambda one: one[0]
-        )
+        rows = self._rows[::-1] if self._is_reversed else self._rows
+        pairs = [(key, row) for key, row in zip(self._keys, rows, strict=True) if row.rule.id not in touched]
+        pairs += [(self._key(row), row) for row in changed if self._filter.accepts(row)]
+        pairs.sort(key=itemgetter(0))
         self._keys = [key for key, _ in pairs]
         self._rows = [row for _, row in pairs]
         self._key_of = {row.rule.id: key for key, row in pairs}
@@ -297,7 +303,7 @@ class AlarmModel(QAbstractTableModel):
         if role == _ROLE.DisplayRole:
             return self.text(row, index.column())
         if role == _ROLE.ToolTipRole:
-            return self._explanation(row, index.column())
+            return self.explanation(row, index.column())
         if role == _ROLE.AccessibleTextRole and index.column() == SYMBOL:
             return f"priority {int(row.rule.priority)}, {STATE_WORDS[row.alarm.state]}"
         return None
@@ -308,10 +314,17 @@ class AlarmModel(QAbstractTableModel):
             return aged_text(row.tag, self.present(row.tag.id), self.now())
         return COLUMNS[column].text(row)
 
-    def _explanation(self, row: AlarmRow, column: int) -> str:
+    def explanation(self, row: AlarmRow, column: int) -> str:
+        """Return the tooltip of a cell."""
         if column == NOW:
             return explanation(row.tag, self.present(row.tag.id), self.now())
-        return f"{row.message}\n{row.place} › {row.tag.asset}\n{row.tag.name}  ({row.tag.key})"
+        lines = [row.message, f"{row.place} › {row.tag.asset}", f"{row.tag.name}  ({row.tag.key})"]
+        for words, time in (("raised", row.alarm.raised_time), ("returned", row.alarm.returned_time)):
+            if time is not None:
+                lines.append(f"{words} {time.astimezone():%Y-%m-%d %H:%M:%S}")
+        if row.alarm.acknowledged_by:
+            lines.append(f"acknowledged by {_by_text(row)}")
+        return "\n".join(lines)
 
 
 class _RowDelegate(QStyledItemDelegate):

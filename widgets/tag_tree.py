@@ -42,7 +42,8 @@ from widgets.value_cell import aged_text, paint_value
 Index = QModelIndex | QPersistentModelIndex
 Present = Callable[[int], Sample | None]
 Place = tuple[str, str, str]
-Marks = Mapping[int, tuple[Priority, AlarmState]]
+Mark = tuple[Priority, AlarmState]
+Marks = Mapping[int, Mark]
 TAG_MIME = "application/x-control-room-tag"
 NAME, VALUE = 0, 1
 _ROLE = Qt.ItemDataRole
@@ -58,16 +59,29 @@ _REST_MS = 120
 
 @dataclass(slots=True, eq=False)
 class Branch:
-    """A row of the tree; a leaf has a tag. `worst` and `is_flashing` are rolled up from the alarms below."""
+    """A row of the tree; a leaf has a tag. `marks` counts the tags below that have such an alarm."""
 
     name: str
     parent: "Branch | None"
     row: int = 0
     tag: Tag | None = None
     children: list["Branch"] = field(default_factory=list)
-    worst: Priority | None = None
-    is_flashing: bool = False
-    count: int = 0
+    marks: dict["Mark", int] = field(default_factory=dict)
+
+    @property
+    def worst(self) -> Priority | None:
+        """Return the highest priority below."""
+        return min((priority for priority, _ in self.marks), default=None)
+
+    @property
+    def is_flashing(self) -> bool:
+        """Return whether something below is not acknowledged."""
+        return any(state is not AlarmState.ACKNOWLEDGED for _, state in self.marks)
+
+    @property
+    def count(self) -> int:
+        """Return how many tags below are in alarm."""
+        return sum(self.marks.values())
 
     def add(self, name: str, tag: Tag | None = None) -> "Branch":
         """Append a child."""
@@ -119,24 +133,26 @@ class TagTreeModel(QAbstractItemModel):
         for place, tag in sorted(placed, key=_order):
             if _matches(tag, place, words):
                 self._leaves[tag.id] = _branch(paths, place).add(tag.name, tag)
-        self._roll_up()
+        marks, self._marks = self._marks, {}
+        self.show_alarms(marks)
         self.endResetModel()
 
     def show_alarms(self, marks: Marks) -> None:
-        """Roll up the most urgent alarm of each tag."""
-        self._marks = marks
-        self._roll_up()
+        """Roll up the alarms of each tag: only what changed since, because in a flood this is asked often."""
+        before, self._marks = self._marks, marks
+        for tag_id in before.keys() | marks.keys():
+            old, new = before.get(tag_id), marks.get(tag_id)
+            if old != new:
+                self._count(tag_id, old, -1)
+                self._count(tag_id, new, +1)
 
-    def _roll_up(self) -> None:
-        for one in _all(self._root):
-            one.worst, one.is_flashing, one.count = None, False, 0
-        for tag_id, (priority, state) in self._marks.items():
-            branch: Branch | None = self._leaves.get(tag_id)
-            while branch is not None:
-                branch.worst = priority if branch.worst is None else min(branch.worst, priority)
-                branch.is_flashing |= state in (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED)
-                branch.count += 1
-                branch = branch.parent
+    def _count(self, tag_id: int, mark: Mark | None, step: int) -> None:
+        branch = self._leaves.get(tag_id)
+        while branch is not None and mark is not None:
+            branch.marks[mark] = branch.marks.get(mark, 0) + step
+            if not branch.marks[mark]:
+                del branch.marks[mark]
+            branch = branch.parent
 
     def apply_palette(self, palette: Palette) -> None:
         """Use the theme's colours."""
@@ -249,12 +265,6 @@ def _matches(tag: Tag, place: Place, words: Sequence[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _all(root: Branch) -> Iterator[Branch]:
-    yield root
-    for child in root.children:
-        yield from _all(child)
-
-
 def _symbol(priority: Priority, palette: Palette, *, is_filled: bool) -> QIcon:
     picture = QPixmap(_SYMBOL_PX, _SYMBOL_PX)
     picture.fill(Qt.GlobalColor.transparent)
@@ -344,6 +354,8 @@ class TagTree(QWidget):
         view.setModel(self.model)
         view.setItemDelegateForColumn(VALUE, _ValueDelegate(self))
         view.setUniformRowHeights(True)
+        # the count at the end of a long name must stay
+        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         view.setIndentation(16)
         view.setIconSize(QSize(_SYMBOL_PX, _SYMBOL_PX))
         view.setDragEnabled(True)
@@ -412,6 +424,9 @@ class TagTree(QWidget):
                 self.view.expandToDepth(0)
         else:
             self._open(QModelIndex(), (), self._opened)
+            if self._opened is None:
+                # a first look shows values, and not only folders
+                self.view.expandRecursively(self.model.index(0, NAME, self.model.index(0, NAME)))
             self._opened = None
         self._span(QModelIndex())
         self.view.empty_words = "Nothing matches" if text else "No tags are configured"

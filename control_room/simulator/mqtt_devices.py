@@ -91,8 +91,8 @@ class _Outstation:
             self._client.disconnect()
 
     def join(self) -> None:
-        """Wait for the client's thread."""
-        if self._client is not None:
+        """Wait for the client's thread; one whose broker is gone ends with the process."""
+        if self._client is not None and self._client.is_connected():
             self._client.loop_stop()
 
 

@@ -10,6 +10,7 @@ import math
 import secrets
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from multiprocessing.connection import Connection
@@ -36,6 +37,7 @@ NAMESPACE = "urn:control-room:demo-plant"
 _INDEX = 2
 # UNECE Recommendation 20 common codes
 _UNITS = {"m": "MTR", "L/s": "G51", "kW": "KWT", "%": "P1", "mg/L": "M1"}
+_STOP_TIMEOUT_S = 0.3
 _LONGEST_FAULT_S = 86_400.0
 _POLICIES = [
     ua.SecurityPolicyType.NoSecurity,
@@ -139,7 +141,10 @@ async def _serve(pipe: "Connection[Any, Any]") -> None:
         pipe.send(("ready",))
         await _follow(server, nodes, pipe)
     finally:
-        await server.stop()
+        # it closes its connections first and then waits for its clock, which needs no patience
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
+                await server.stop()
 
 
 async def _secure(server: Server, order: ServerOrder) -> None:

@@ -5,6 +5,7 @@ after ("go",) each tick ("reports", municipality, [(tag key, value, quality)], o
 1970). In: ("write", municipality, tag key, value), ("fault", municipality, kind, element, seconds).
 """
 
+import os
 import shutil
 import signal
 import time
@@ -52,6 +53,8 @@ def run_plant(order: PlantOrder, pipe: "Connection[Any, Any]") -> None:
     except (EOFError, OSError):
         # the parent is gone: nobody is left to calculate for, nor to tidy up
         shutil.rmtree(order.folder, ignore_errors=True)
+        # with WNTR's libraries the interpreter takes a second to take leave
+        os._exit(0)
 
 
 def open_stations(order: PlantOrder) -> dict[str, Outstations]:

@@ -11,6 +11,7 @@ from control_room.ui.words import municipality_name
 from widgets.alarm_table import AlarmRow
 
 GATHER_MS = 250
+Marks = dict[int, tuple[Priority, AlarmState]]
 
 
 class AlarmFeed(QObject):
@@ -23,6 +24,9 @@ class AlarmFeed(QObject):
         super().__init__(parent)
         self._room = room
         self.rows: dict[int, AlarmRow] = {}
+        # of each tag with alarms: the highest priority, and the state that presses most
+        self.marks: Marks = {}
+        self._by_tag: dict[int, dict[int, AlarmRow]] = {}
         self._waiting: set[int] = set()
         self._gathering = QTimer(self, singleShot=True, interval=GATHER_MS)
         self._gathering.timeout.connect(self.flush)
@@ -35,22 +39,31 @@ class AlarmFeed(QObject):
         waiting, self._waiting = self._waiting, set()
         if not waiting or not self._room.is_configured:
             return
-        present = [self._room.alarms[rule_id] for rule_id in waiting if rule_id in self._room.alarms]
-        gone = [rule_id for rule_id in waiting if rule_id not in self._room.alarms and rule_id in self.rows]
-        for rule_id in gone:
-            del self.rows[rule_id]
-        changed = [self._row(alarm) for alarm in present]
+        before = [self.rows.pop(rule_id) for rule_id in waiting if rule_id in self.rows]
+        changed = [self._row(self._room.alarms[rule_id]) for rule_id in waiting if rule_id in self._room.alarms]
         self.rows.update((row.rule.id, row) for row in changed)
-        self.changed.emit(changed, gone)
+        self._mark(before, changed)
+        self.changed.emit(changed, [row.rule.id for row in before if row.rule.id not in self.rows])
 
-    def marks(self) -> dict[int, tuple[Priority, AlarmState]]:
-        """Return the most urgent alarm of each tag that has one."""
-        worst: dict[int, AlarmRow] = {}
-        for row in self.rows.values():
-            known = worst.get(row.tag.id)
-            if known is None or _urgency(row) < _urgency(known):
-                worst[row.tag.id] = row
-        return {tag_id: (row.rule.priority, row.alarm.state) for tag_id, row in worst.items()}
+    def _mark(self, before: Iterable[AlarmRow], after: Iterable[AlarmRow]) -> None:
+        touched = set()
+        for row in before:
+            self._by_tag[row.tag.id].pop(row.rule.id, None)
+            touched.add(row.tag.id)
+        for row in after:
+            self._by_tag.setdefault(row.tag.id, {})[row.rule.id] = row
+            touched.add(row.tag.id)
+        # made anew, so that whoever kept the old one can compare
+        self.marks = dict(self.marks)
+        for tag_id in touched:
+            if rows := self._by_tag[tag_id].values():
+                self.marks[tag_id] = (
+                    min(row.rule.priority for row in rows),
+                    _most_pressing(row.alarm.state for row in rows),
+                )
+            else:
+                del self._by_tag[tag_id]
+                self.marks.pop(tag_id, None)
 
     def _gather(self, alarms: Iterable[Alarm]) -> None:
         self._waiting.update(alarm.rule_id for alarm in alarms)
@@ -68,9 +81,10 @@ class AlarmFeed(QObject):
         return AlarmRow(alarm, rule, tag, municipality_name(room, tag.municipality_id))
 
 
-def _urgency(row: AlarmRow) -> tuple[bool, int]:
-    # what nobody has seen comes before what is more important and known
-    return row.alarm.is_acknowledged, int(row.rule.priority)
+def _most_pressing(states: Iterable[AlarmState]) -> AlarmState:
+    found = set(states)
+    pressing = (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED, AlarmState.ACKNOWLEDGED)
+    return next(state for state in pressing if state in found)
 
 
 def _unknown_rule(rule_id: int) -> AlarmRule:

@@ -102,7 +102,7 @@ def _share(
     each_px = (width_px - left_px) // max(1, len(across))
     window.resizeDocks([*left, *across], [left_px] * len(left) + [each_px] * len(across), Qt.Orientation.Horizontal)
     if centre and bottom:
-        bottom_px = round(height_px * (0.3 if height_px >= 900 else 0.34))
+        bottom_px = round(height_px * (0.3 if height_px >= 900 else 0.4))
         window.resizeDocks([centre[0], bottom[0]], [height_px - bottom_px, bottom_px], Qt.Orientation.Vertical)
 
 

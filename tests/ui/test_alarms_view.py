@@ -96,7 +96,9 @@ def test_every_refusal_is_told_with_its_alarm(view: AlarmsView, stage: Stage) ->
     wanted = select(view, 0, 1, 2, 3, 4, 5)
     view.acknowledge_chosen()
     message = stage.console.alarms.rows[wanted[0][0]].message
-    assert view.notice_bar.text().startswith(f"{len(wanted) - 1} acknowledged, 1 not.\n{message}: The alarm has been raised")
+    assert view.notice_bar.text().startswith(
+        f"{len(wanted) - 1} acknowledged, 1 not.\n{message}: The alarm has been raised"
+    )
 
 
 def test_when_the_database_is_away_nothing_typed_is_lost(view: AlarmsView, stage: Stage) -> None:

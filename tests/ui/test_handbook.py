@@ -11,12 +11,17 @@ from pytestqt.qtbot import QtBot
 from control_room.ui.handbook import HandbookWindow
 from tests.ui.rooms import Stage
 
+
 @pytest.fixture
 def book(stage: Stage, tmp_path: Path, qtbot: QtBot) -> Iterator[HandbookWindow]:
     pages = tmp_path / "book"
     (pages / "more").mkdir(parents=True)
-    (pages / "index.md").write_text("# Handbook\n\n[Pumps](more/pumps.md#start) [out](../secret.md) [web](https://x.y)\n")
-    (pages / "more" / "pumps.md").write_text("# Pumps\n\n[back](../index.md)\n\n| a | b |\n|---|---|\n| Impeller | 2 |\n")
+    (pages / "index.md").write_text(
+        "# Handbook\n\n[Pumps](more/pumps.md#start) [out](../secret.md) [web](https://x.y)\n"
+    )
+    (pages / "more" / "pumps.md").write_text(
+        "# Pumps\n\n[back](../index.md)\n\n| a | b |\n|---|---|\n| Impeller | 2 |\n"
+    )
     (tmp_path / "secret.md").write_text("# Secret\n")
     made = HandbookWindow(pages, stage.console.theme)
     qtbot.addWidget(made)

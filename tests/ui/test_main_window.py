@@ -116,7 +116,9 @@ def test_the_strip_tells_of_each_link(window: MainWindow, stage: Stage) -> None:
     assert (window.strip.collector.light, window.strip.collector.text()) == (Light.TROUBLE, "Collector: silent 6 s")
 
 
-def test_a_narrow_strip_keeps_links_in_trouble_and_counts_the_others(window: MainWindow, stage: Stage, qtbot: QtBot) -> None:
+def test_a_narrow_strip_keeps_links_in_trouble_and_counts_the_others(
+    window: MainWindow, stage: Stage, qtbot: QtBot
+) -> None:
     stage.fill()
     window.resize(940, 700)
     qtbot.waitUntil(lambda: not window.strip.more.isHidden())

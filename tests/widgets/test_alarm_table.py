@@ -18,8 +18,22 @@ from tests.fakes import START, FakeClock, sample
 from widgets.alarm_table import BY, NOW, RAISED, SYMBOL, AlarmFilter, AlarmModel, AlarmRow, AlarmTable, board_order
 
 
-def row(rule_id: int, priority: Priority = Priority.HIGH, after_s: float = 0.0, municipality: str = "North") -> AlarmRow:
-    tag = Tag(rule_id, 1, "Hill", f"Tank {rule_id}", f"T{rule_id}", f"Tank {rule_id} level", Quantity.LEVEL, 1, "", "m", decimals=2)
+def row(
+    rule_id: int, priority: Priority = Priority.HIGH, after_s: float = 0.0, municipality: str = "North"
+) -> AlarmRow:
+    tag = Tag(
+        rule_id,
+        1,
+        "Hill",
+        f"Tank {rule_id}",
+        f"T{rule_id}",
+        f"Tank {rule_id} level",
+        Quantity.LEVEL,
+        1,
+        "",
+        "m",
+        decimals=2,
+    )
     rule = AlarmRule(rule_id, tag.id, AlarmKind.L, priority, 1.5, message=f"Tank {rule_id} low")
     alarm = Alarm(rule_id, True, False, 1, START + timedelta(seconds=after_s), value=1.25)
     return AlarmRow(alarm, rule, tag, municipality)

@@ -1,7 +1,7 @@
 """Lights say their state by shape, so that they can be told apart in grey."""
 
-from pytestqt.qtbot import QtBot
 from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
 
 from widgets.palette import DARK, LIGHT
 from widgets.status_lights import Light, StatusLight, light_pixmap

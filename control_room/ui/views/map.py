@@ -70,7 +70,7 @@ class MapView(QWidget):
         console, room, jumps = self._console, self._console.room, self._console.jumps
         room.configuration_changed.connect(self._configured)
         room.samples_changed.connect(self.map.show_samples)
-        console.alarms.changed.connect(lambda *_: self.map.show_alarms(console.alarms.marks()))
+        console.alarms.changed.connect(lambda *_: self.map.show_alarms(console.alarms.marks))
         console.blink.changed.connect(self.map.set_blink)
         console.theme.changed.connect(self.map.apply_palette)
         jumps.map_wanted.connect(self.show_tag)
@@ -87,7 +87,7 @@ class MapView(QWidget):
         room = self._console.room
         self.map.show_networks(room.networks, room.configuration.municipalities)
         self.map.set_tags(room.configuration.tags)
-        self.map.show_alarms(self._console.alarms.marks())
+        self.map.show_alarms(self._console.alarms.marks)
         self._console.live_tags.watch(_KEY, self.map.tag_ids())
         self.municipality.clear()
         for one in room.configuration.municipalities:
