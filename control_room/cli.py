@@ -97,8 +97,8 @@ def _add_simulate(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--trigger",
         nargs=4,
-        metavar=("ENDPOINT", "KIND", "ELEMENT", "SECONDS"),
-        help="cause a fault in a plant that runs: burst, trip, stuck, bad or link",
+        metavar=("MUNICIPALITY", "KIND", "ELEMENT", "SECONDS"),
+        help="cause a fault in the plant that runs (the demo's, or that of --document): burst, trip, stuck, bad or link",
     )
     _add_plant(command)
     command.set_defaults(run=_simulate)
@@ -148,12 +148,14 @@ def _collect(arguments: argparse.Namespace) -> int:
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
-    from control_room.simulator.run import SimulateOptions, simulate, trigger
+    from control_room.simulator.by_hand import trigger_fault
+    from control_room.simulator.run import SimulateOptions, simulate
 
     log_to(log_file(arguments.state_folder, "simulator"))
     if arguments.trigger:
-        endpoint, kind, element, seconds = arguments.trigger
-        trigger(endpoint, kind, element, _seconds(seconds))
+        municipality, kind, element, seconds = arguments.trigger
+        document = arguments.document or default_folder("demo") / "plant.json"
+        trigger_fault(document, municipality, kind, element, _seconds(seconds))
         return 0
     return simulate(
         SimulateOptions(

@@ -22,7 +22,7 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 def schema_version(connection: Connection) -> str | None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -123,6 +124,8 @@ alarm_rule = Table(
     Column("on_delay_s", Float, nullable=False),
     Column("off_delay_s", Float, nullable=False),
     Column("message", Text, nullable=False),
+    # a retired rule was raised once, and is judged no longer
+    Column("is_retired", Boolean, nullable=False, server_default="false"),
     UniqueConstraint("tag_id", "kind"),
 )
 # partitioned by day of source_time, names sample_YYYYMMDD; sample_default takes what has no sane time
@@ -176,7 +179,7 @@ alarm_journal = Table(
     Column("state", Text, nullable=False),
     Column("trigger", Text, nullable=False),
     Column("source_time", Time, nullable=False),
-    Column("commit_time", Time, nullable=False, server_default="now()"),
+    Column("commit_time", Time, nullable=False, server_default=text("clock_timestamp()")),
     Column("value", Float),
     Column("quality", Integer, nullable=False),
     Column("alarm_limit", Float, nullable=False),

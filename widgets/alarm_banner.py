@@ -68,9 +68,11 @@ class AlarmBanner(QWidget):
 
     def text(self) -> str:
         """Return the words beside the counts."""
+        if not self._is_known:
+            return "not up to date" if self._counts.total() else "alarms not known"
         if self._waiting:
             return f"{self._waiting:,} to acknowledge"
-        return "none to acknowledge" if self._is_known else "alarms not known"
+        return "none to acknowledge"
 
     def entries(self) -> list[int]:
         """Return the rule ids of the entries, the newest first."""

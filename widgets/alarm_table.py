@@ -28,7 +28,7 @@ from control_room.core.tags import Tag
 from widgets.alarm_symbol import paint_alarm_symbol
 from widgets.palette import LIGHT, Palette
 from widgets.quality import explanation
-from widgets.value_cell import aged_text, paint_value
+from widgets.value_cell import aged_text, fitting, paint_value
 
 Index = QModelIndex | QPersistentModelIndex
 Present = Callable[[int], Sample | None]
@@ -39,7 +39,7 @@ _SYMBOL_PX = 21
 _PAD_PX = 7
 # with more changes at once than this, sorting anew is cheaper than moving rows
 _FEW = 20
-# a narrower table leaves out the tag's name, which the message mostly repeats
+# a narrower table leaves out the tag's name, which the message mostly repeats, and who acknowledged
 _WIDE_PX = 1240
 STATE_WORDS = {
     AlarmState.UNACKNOWLEDGED: "unacknowledged",
@@ -86,18 +86,23 @@ def time_text(time: datetime | None) -> str:
     return f"{local:%H:%M:%S}" if local.date() == datetime.now().astimezone().date() else f"{local:%d %b %H:%M}"
 
 
-def raise_text(row: AlarmRow) -> str:
-    """Return the value at the change that made the alarm what it is, with the limit: '0.41 < 0.60 m'."""
+def raise_texts(row: AlarmRow) -> tuple[str, ...]:
+    """Return the value at the change that made the alarm what it is: with limit and unit ('0.41 < 0.60 m'), then shorter."""
     tag, rule = row.tag, row.rule
     value = tag.text(row.alarm.value)
     if rule.kind is AlarmKind.BAD or tag.states:
-        return value
+        return (value,)
     sign = ">" if rule.kind in (AlarmKind.H, AlarmKind.HH) else "<"
-    return f"{value} {sign} {tag.text(rule.limit)} {tag.unit}".rstrip()
+    compared = f"{value} {sign} {tag.text(rule.limit)}"
+    return f"{compared} {tag.unit}".rstrip(), compared, value
 
 
 def _state_text(row: AlarmRow) -> str:
     return STATE_WORDS[row.alarm.state]
+
+
+def _narrow_state_text(row: AlarmRow) -> str:
+    return f"ack. {row.alarm.acknowledged_by}" if row.alarm.acknowledged_by else _state_text(row)
 
 
 def _by_text(row: AlarmRow) -> str:
@@ -125,13 +130,13 @@ SYMBOL, RAISED, PLACE, TAG, MESSAGE, AT_RAISE, NOW, STATE, BY = range(9)
 COLUMNS = (
     Column("P", 38, 38, lambda _: "", lambda _: ()),
     Column("Raised", 124, 116, lambda row: time_text(row.alarm.raised_time), lambda row: (-row.raised_s(),)),
-    Column("Place", 230, 172, lambda row: row.place, lambda row: (row.place,)),
+    Column("Place", 230, 180, lambda row: row.place, lambda row: (row.place,)),
     Column("Tag", 200, 0, lambda row: row.tag.name, lambda row: (row.tag.name,)),
     Column("Alarm", 0, 0, lambda row: row.message, lambda row: (row.message,)),
-    Column("When raised", 150, 120, raise_text, lambda row: (row.tag.name,), is_number=True),
+    Column("When raised", 150, 120, lambda row: raise_texts(row)[0], lambda row: (row.tag.name,), is_number=True),
     Column("Now", 140, 126, lambda _: "", lambda row: (row.tag.name,), is_number=True),
     Column("State", 148, 142, _state_text, lambda row: (row.alarm.is_acknowledged, not row.alarm.is_active)),
-    Column("Acknowledged by", 196, 132, _by_text, lambda row: (row.alarm.acknowledged_by,)),
+    Column("Acknowledged by", 196, 0, _by_text, lambda row: (row.alarm.acknowledged_by,)),
 )
 
 
@@ -179,6 +184,8 @@ class AlarmModel(QAbstractTableModel):
         self._filter = AlarmFilter()
         self._sorted_by = SYMBOL
         self._is_reversed = False
+        # a narrow table has no column for who acknowledged: the state says it
+        self.is_narrow = False
 
     @property
     def rows(self) -> Sequence[AlarmRow]:
@@ -312,6 +319,8 @@ class AlarmModel(QAbstractTableModel):
         """Return a cell's words."""
         if column == NOW:
             return aged_text(row.tag, self.present(row.tag.id), self.now())
+        if column == STATE and self.is_narrow:
+            return _narrow_state_text(row)
         return COLUMNS[column].text(row)
 
     def explanation(self, row: AlarmRow, column: int) -> str:
@@ -358,7 +367,11 @@ class _RowDelegate(QStyledItemDelegate):
         painter.setPen(QColor(palette.selection_text if is_selected else plain))
         side = Qt.AlignmentFlag.AlignRight if COLUMNS[column].is_number else Qt.AlignmentFlag.AlignLeft
         room = box.adjusted(_PAD_PX, 0, -_PAD_PX, 0)
-        words = option.fontMetrics.elidedText(table.board.text(row, column), Qt.TextElideMode.ElideRight, room.width())
+        if column == AT_RAISE:
+            words = fitting(option.fontMetrics, raise_texts(row), room.width())
+        else:
+            text = table.board.text(row, column)
+            words = option.fontMetrics.elidedText(text, Qt.TextElideMode.ElideRight, room.width())
         painter.drawText(room, side | Qt.AlignmentFlag.AlignVCenter, words)
 
     def _paint_symbol(self, painter: QPainter, box: QRectF, row: AlarmRow) -> None:
@@ -417,6 +430,7 @@ class AlarmTable(QTableView):
         is_wide = self.viewport().width() >= _WIDE_PX
         if is_wide is not self._is_wide:
             self._is_wide = is_wide
+            self.board.is_narrow = not is_wide
             for number, column in enumerate(COLUMNS):
                 width = column.width_px if is_wide else column.narrow_px
                 self.setColumnHidden(number, width == 0 and number != MESSAGE)

@@ -30,7 +30,7 @@ def paint_light(painter: QPainter, box: QRectF, light: Light, palette: Palette) 
     painter.setPen(QPen(QColor(palette.text), 1.5))
     inner = box.adjusted(1, 1, -1, -1)
     if light is Light.OK:
-        painter.setBrush(QColor(palette.lit))
+        painter.setBrush(QColor(palette.label))
         painter.drawEllipse(inner)
     elif light is Light.WAITING:
         painter.drawEllipse(inner)

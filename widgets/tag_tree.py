@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from itertools import dropwhile, islice
 from typing import Any
 
 from PySide6.QtCore import (
@@ -18,7 +18,7 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -49,7 +49,10 @@ NAME, VALUE = 0, 1
 _ROLE = Qt.ItemDataRole
 _SYMBOL_PX = 18
 _ROW_PX = 25
-_VALUE_PX = 134
+_VALUE_PX = 152
+_NARROW_VALUE_PX = 112
+_WIDE_PX = 340
+_LEAST_PX = 220
 # of a drag or a menu, so many tags at most are meant
 _MOST_TAGS = 16
 # a filter that finds more leaves the branches closed: nobody reads so many
@@ -132,7 +135,7 @@ class TagTreeModel(QAbstractItemModel):
         placed = [((names.get(tag.municipality_id, "?"), tag.site, tag.asset), tag) for tag in tags]
         for place, tag in sorted(placed, key=_order):
             if _matches(tag, place, words):
-                self._leaves[tag.id] = _branch(paths, place).add(tag.name, tag)
+                self._leaves[tag.id] = _branch(paths, place).add(short_name(tag), tag)
         marks, self._marks = self._marks, {}
         self.show_alarms(marks)
         self.endResetModel()
@@ -240,6 +243,14 @@ class TagTreeModel(QAbstractItemModel):
         return content
 
 
+def short_name(tag: Tag) -> str:
+    """Return the tag's name without the leading words that the branches above it say already."""
+    above = {word.lower() for word in f"{tag.site} {tag.asset}".split()}
+    words = list(dropwhile(lambda word: word.lower() in above, tag.name.split()))
+    name = " ".join(words) or tag.name
+    return name[0].upper() + name[1:]
+
+
 def natural(name: str) -> tuple[tuple[str, int], ...]:
     """Return a sort key by which 'Pump 2' comes before 'Pump 10'."""
     words = name.split()
@@ -295,6 +306,16 @@ class _ValueDelegate(QStyledItemDelegate):
             paint_value(painter, QRectF(box), tag, sample, model.now(), palette, is_selected=is_selected)
 
 
+class _NameDelegate(QStyledItemDelegate):
+    """Cuts the end of a tag's name, but the middle of a branch's, because the number of its alarms stands at the end."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
+        super().initStyleOption(option, index)
+        model = index.model()
+        is_leaf = isinstance(model, TagTreeModel) and model.tag_of(index) is not None
+        option.textElideMode = Qt.TextElideMode.ElideRight if is_leaf else Qt.TextElideMode.ElideMiddle
+
+
 class _View(QTreeView):
     """The tree view; says in its middle why it is empty."""
 
@@ -344,6 +365,7 @@ class TagTree(QWidget):
         column.setSpacing(4)
         column.addWidget(self.filter)
         column.addWidget(self.view, 1)
+        self.setMinimumWidth(_LEAST_PX)
         self.setFocusProxy(self.view)
         for moved in (self.view.verticalScrollBar().valueChanged, self.view.expanded, self.view.collapsed):
             moved.connect(lambda _: self._looking.start())
@@ -352,10 +374,9 @@ class TagTree(QWidget):
     def _make_view(self) -> None:
         view = self.view
         view.setModel(self.model)
+        view.setItemDelegateForColumn(NAME, _NameDelegate(self))
         view.setItemDelegateForColumn(VALUE, _ValueDelegate(self))
         view.setUniformRowHeights(True)
-        # the count at the end of a long name must stay
-        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         view.setIndentation(16)
         view.setIconSize(QSize(_SYMBOL_PX, _SYMBOL_PX))
         view.setDragEnabled(True)
@@ -369,7 +390,10 @@ class TagTree(QWidget):
         header.setMinimumSectionSize(60)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(VALUE, QHeaderView.ResizeMode.Fixed)
-        header.resizeSection(VALUE, _VALUE_PX)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.view.header().resizeSection(VALUE, _VALUE_PX if self.width() >= _WIDE_PX else _NARROW_VALUE_PX)
 
     # --- what others tell it
 
@@ -486,5 +510,6 @@ class TagTree(QWidget):
         chosen = self.view.selectionModel().selectedRows(NAME)
         tags = list(dict.fromkeys(tag_id for index in chosen for tag_id in self.model.tags_below(index)))[:_MOST_TAGS]
         if tags:
-            words = self.model.branch(chosen[0]).name
+            tag = self.model.tag_of(chosen[0])
+            words = tag.name if tag is not None else self.model.branch(chosen[0]).name
             self.menu_wanted.emit(tags, words, self.view.viewport().mapToGlobal(position))

@@ -151,13 +151,18 @@ class TrendPlot(QWidget):
             if number:
                 axis.orientation = "right"
             axis.hide()
+        self._build_marks()
+
+    def _build_marks(self) -> None:
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._plot.addItem(self._cursor, ignoreBounds=True)
         self._limit_lines = [pg.InfiniteLine(angle=0, movable=False) for _ in AlarmKind]
         for line in self._limit_lines:
             self._plot.addItem(line, ignoreBounds=True)
             line.hide()
-        self._hint = QLabel("Drag tags here, or choose them in the navigation, on the map or on the alarm board.", self._view)
+        self._hint = QLabel(
+            "Drag tags here, or choose them in the navigation, on the map or on the alarm board.", self._view
+        )
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._hint.setWordWrap(True)
         self._hint.setMargin(24)
@@ -407,7 +412,10 @@ class TrendPlot(QWidget):
         steps = [as_steps(piece, until_s) for piece, until_s in pieces]
         gap = np.array([np.nan])
         x = np.concatenate([part for one in steps for part in (one.time_s, gap)] or [gap])
-        heights = [np.concatenate([part for one in steps for part in (getattr(one, kind), gap)] or [gap]) for kind in ("trusted", "untrusted")]
+        heights = (
+            np.concatenate([part for one in steps for part in (getattr(one, kind), gap)] or [gap])
+            for kind in ("trusted", "untrusted")
+        )
         y, y_lost = (self._place(pen, height, lanes) for height in heights)
         is_faded = self._focus is not None and self._focus != pen.tag.id
         colour = QColor(self._colour(pen))

@@ -58,7 +58,7 @@ def script(offset_s: float, random: Random) -> Iterator[Plan]:
         yield _plan(at_s + offset_s, kind, random)
     at_s = 90.0 + offset_s
     while True:
-        at_s += random.uniform(60.0, 180.0)
+        at_s += random.uniform(90.0, 240.0)
         yield _plan(at_s, random.choice(list(FaultKind)), random)
 
 

@@ -59,6 +59,7 @@ class Hydraulics:
     """A network that runs: values are read by EPANET's codes, in L/s, metres of head, kW and mg/L.
 
     `wished` is what the local automatics want of a link (is it open), `held` what a hand or a protection says instead.
+    After a step that is not `is_balanced` EPANET found no solution: what it shows then means nothing.
     """
 
     model: Any
@@ -68,6 +69,7 @@ class Hydraulics:
     time_controls: tuple[TimeControl, ...]
     wished: dict[str, bool]
     held: dict[str, bool] = field(default_factory=dict)
+    is_balanced: bool = True
     time_s: int = 0
     _is_open: dict[str, bool] = field(default_factory=dict)
     _speeds: dict[str, float] = field(default_factory=dict)
@@ -105,12 +107,16 @@ class Hydraulics:
         least_m = _OPEN_GLOBE_VALVE * speed_m_per_s**2 / (2 * 9.81)
         return 100.0 * math.sqrt(least_m / loss_m) if loss_m > least_m else 100.0
 
-    def write(self, kind: str, key: str, code: str, value: float) -> None:
-        """Set a node's or a link's EPANET code; the next step calculates with it."""
-        if kind == "node":
-            self.engine.ENsetnodevalue(self._index(kind, key), self.codes[code], value)
-        else:
-            self.engine.ENsetlinkvalue(self._index(kind, key), self.codes[code], value)
+    def write(self, kind: str, key: str, code: str, value: float) -> bool:
+        """Set a node's or a link's EPANET code; the next step calculates with it. Return whether EPANET takes it."""
+        from wntr.epanet.exceptions import EpanetException
+
+        put = self.engine.ENsetnodevalue if kind == "node" else self.engine.ENsetlinkvalue
+        try:
+            put(self._index(kind, key), self.codes[code], value)
+        except EpanetException:
+            return False
+        return True
 
     def set_speed(self, pump: str, share: float) -> None:
         """Set a pump's relative speed; a pump that stands keeps it for its next start."""
@@ -146,6 +152,7 @@ class Hydraulics:
         self.engine.ENrunQ()
         step_s = int(self.engine.ENnextH())
         self.engine.ENnextQ()
+        self.is_balanced = not any("unbalanced" in words for words in self.engine.errcodelist)
         # the toolkit keeps every warning of its life
         self.engine.errcodelist.clear()
         for level in self.level_controls:
@@ -315,6 +322,9 @@ def _prepare(model: Any, step_s: int) -> None:
     options.time.duration = _FOREVER_S
     options.time.hydraulic_timestep = step_s
     options.time.report_timestep = 3600
+    # found by trying: valves and check valves of ky10 flutter for ever when their state is looked at in every trial
+    options.hydraulic.accuracy, options.hydraulic.trials, options.hydraulic.damplimit = 0.001, 200, 0.01
+    options.hydraulic.checkfreq, options.hydraulic.maxcheck = 10, 100
     options.report.status = "NO"
     options.time.quality_timestep = _QUALITY_STEP_S
     options.quality.parameter = "CHEMICAL"

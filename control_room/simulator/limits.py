@@ -100,8 +100,8 @@ def _level(tag: PlantTag, low: float, high: float) -> _Rules:
         _rule(tag, AlarmKind.L, Priority.MEDIUM, lowest, 0.02 * depth, "low"),
         _rule(tag, AlarmKind.LL, Priority.HIGHEST, lowest - 0.1 * depth, 0.02 * depth, "very low"),
     ]
-    if high + 0.04 * depth < tag.high:
-        rules.append(_rule(tag, AlarmKind.H, Priority.LOW, high + 0.04 * depth, 0.01 * depth, "high"))
+    if high + 0.05 * depth < tag.high:
+        rules.append(_rule(tag, AlarmKind.H, Priority.LOW, high + 0.05 * depth, 0.01 * depth, "high"))
     return tuple(one for one in rules if one.kind is AlarmKind.H or one.limit > tag.low)
 
 
@@ -118,7 +118,7 @@ def _pressure(tag: PlantTag, low: float, high: float) -> _Rules:
 
 def _flow(tag: PlantTag, low: float, high: float) -> _Rules:
     # a burst shows as more flow than on any healthy day
-    margin = max(2.0, 0.3 * (high - min(low, 0.0)))
+    margin = max(2.0, 0.4 * (high - min(low, 0.0)))
     return (_rule(tag, AlarmKind.H, Priority.LOW, high + margin, 0.2 * margin, "high"),)
 
 

@@ -41,7 +41,8 @@ class Municipality:
 
     `crs` is None for a schematic network, which is drawn around `anchor_deg` (longitude, latitude), `span_deg` wide.
     `works` names the stations by their pumps' ids, `tanks`, `valves` and `sources` name single elements; what is not
-    named is numbered. `loggers`, `meters` and `analysers` are how many pressures, flows and chlorines are measured.
+    named is numbered. `loggers`, `meters` and `analysers` are how many pressures, flows and chlorines are measured,
+    `healthy_days` how long the network is watched to learn what is normal.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Municipality:
     loggers: int = 50
     meters: int = 16
     analysers: int = 8
+    healthy_days: int = 2
     tuning: Tuning = Tuning()
 
 
@@ -133,6 +135,8 @@ LAUREL = Municipality(
     sources={"R-1": "Laurel Treatment Works", "R-2": "Laurel Raw Water Intake"},
     loggers=60,
     meters=20,
+    # its tanks do not repeat themselves every day
+    healthy_days=6,
     tuning=Tuning(
         demand=0.35,
         lifts_m={"T-2": 25.0, "T-3": -18.0, "T-5": 3.0, "T-6": 6.0, "T-11": 5.9},

@@ -81,6 +81,9 @@ class Outstations:
             del self._active[fault]
             self._settle(fault)
         self.network.advance(self._start_s + wall_s * self.speed)
+        if not self.network.is_balanced:
+            # better an old value than a wrong one
+            return []
         return [report for one in self.model.instruments for report in self._report(one, wall_s)]
 
     # --- faults

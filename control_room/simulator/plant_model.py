@@ -17,9 +17,8 @@ from control_room.simulator.points import points
 
 # the outstations' own: command, mode, protection, speed
 OWN_CODES = frozenset({"COMMAND", "MODE", "TRIP", "SPEED", "SPEED_SETPOINT"})
-_SETTLING_DAYS, _SETTLING_STEP_S = 3, 1_800
-# tanks that a pump fills do not repeat themselves every day
-_HEALTHY_DAYS, _STEP_S = 4, 900
+_SETTLING_DAYS, _SETTLING_STEP_S = 2, 1_800
+_STEP_S = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +40,22 @@ def build(name: str, folder: Path) -> tuple[PlantModel, Hydraulics]:
     network = open_network(name, about, folder, _SETTLING_STEP_S)
     possible = list(points(network.model, about))
     network.advance(_SETTLING_DAYS * DAY_S)
-    days = _healthy_days(network, possible)
+    days = _healthy_days(network, possible, about.healthy_days)
     chosen = (with_limits(one, days[:, number]) for number, one in enumerate(possible))
     nodes, links = drawing(network.model, about)
     plant = Plant(about.key, about.name, (), (), nodes, links, is_schematic=about.crs is None)
-    demand = about.tuning.demand * 1_000 * sum(node.base_demand for _, node in network.model.junctions())
+    # some files have sources of negative demand
+    demand = about.tuning.demand * 1_000 * sum(max(node.base_demand, 0.0) for _, node in network.model.junctions())
     return PlantModel(plant, tuple(one for one in chosen if one is not None), float(demand)), network
 
 
-def _healthy_days(network: Hydraulics, possible: Sequence[Instrument]) -> NDArray[np.float64]:
-    """Return the truth of every instrument for some days from START_S to START_S, one row for each step."""
+def _healthy_days(network: Hydraulics, possible: Sequence[Instrument], days: int) -> NDArray[np.float64]:
+    """Return the truth of every instrument for `days` days from START_S to START_S, one row for each step."""
     start_s = network.time_s + START_S
     network.advance(start_s)
     network.set_step(_STEP_S)
     rows = []
-    for time_s in range(start_s + _STEP_S, start_s + _HEALTHY_DAYS * DAY_S + 1, _STEP_S):
+    for time_s in range(start_s + _STEP_S, start_s + days * DAY_S + 1, _STEP_S):
         network.advance(time_s)
         rows.append([0.0 if one.source[2] in OWN_CODES else network.read(*one.source) for one in possible])
     return np.array(rows)

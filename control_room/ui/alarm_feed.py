@@ -45,6 +45,11 @@ class AlarmFeed(QObject):
         self._mark(before, changed)
         self.changed.emit(changed, [row.rule.id for row in before if row.rule.id not in self.rows])
 
+    def close(self) -> None:
+        """Tell nothing any more."""
+        self._room.alarms_changed.disconnect(self._gather)
+        self._gathering.stop()
+
     def _mark(self, before: Iterable[AlarmRow], after: Iterable[AlarmRow]) -> None:
         touched = set()
         for row in before:

@@ -66,3 +66,9 @@ class Console:
     jumps: Jumps
     blink: Blink
     theme: Theme
+
+    def close(self) -> None:
+        """Let nothing happen by itself any more."""
+        self.blink.stop()
+        self.alarms.close()
+        self.live_tags.close()

@@ -7,7 +7,9 @@ from PySide6.QtGui import (
     QDesktopServices,
     QKeySequence,
     QShortcut,
+    QTextBlockFormat,
     QTextCharFormat,
+    QTextCursor,
     QTextDocument,
     QTextFormat,
     QTextTable,
@@ -29,6 +31,7 @@ from control_room.ui.theme import Theme
 
 _PATH = Qt.ItemDataRole.UserRole
 FIRST_PAGE = "index.md"
+_LINE_PERCENT = 122
 
 
 class HandbookPage(QTextBrowser):
@@ -42,7 +45,7 @@ class HandbookPage(QTextBrowser):
         self.setSearchPaths([str(folder)])
         self.document().setDocumentMargin(24)
         self.anchorClicked.connect(self.follow)
-        self.sourceChanged.connect(lambda _: self._dress_tables())
+        self.sourceChanged.connect(lambda _: self._dress())
 
     def open_page(self, path: Path) -> None:
         """Show a page."""
@@ -60,8 +63,22 @@ class HandbookPage(QTextBrowser):
         if target.is_file() and self._folder in target.parents:
             self.open_page(target)
 
+    def _dress(self) -> None:
+        # what comes from markdown stands too close for a person to read
+        block = self.document().begin()
+        while block.isValid():
+            is_heading = block.blockFormat().headingLevel() > 0
+            cursor = QTextCursor(block)
+            if cursor.currentTable() is None:
+                form = QTextBlockFormat()
+                form.setTopMargin(18 if is_heading else 2)
+                form.setBottomMargin(6 if is_heading else 8)
+                form.setLineHeight(_LINE_PERCENT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+                cursor.mergeBlockFormat(form)
+            block = block.next()
+        self._dress_tables()
+
     def _dress_tables(self) -> None:
-        # markdown's tables come without the air that a person needs to read them
         for frame in self.document().rootFrame().childFrames():
             if isinstance(frame, QTextTable):
                 form = frame.format()
@@ -100,6 +117,8 @@ class HandbookWindow(QWidget):
         self.contents.setCurrentRow(0)
 
     def _lay_out(self) -> None:
+        self.contents.setSpacing(3)
+        self.contents.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._back = QToolButton(self)
         self._back.setToolTip("Back (Alt+Left)")
         self._back.setShortcut(QKeySequence.StandardKey.Back)

@@ -33,7 +33,7 @@ class LiveTags(QObject):
         self._wanted: dict[str, frozenset[int]] = {}
         self._watched: frozenset[int] = frozenset()
         queued = Qt.ConnectionType.QueuedConnection
-        self._samples.connect(room.take_samples, queued)
+        self._samples.connect(self._take, queued)
         self._alarms.connect(room.take_alarms, queued)
         self._status.connect(room.take_status, queued)
         self._connected.connect(room.take_connected, queued)
@@ -53,10 +53,19 @@ class LiveTags(QObject):
             self._wanted[view_key] = wanted
             self._soon.start()
 
+    def close(self) -> None:
+        """Tell the reader nothing any more."""
+        self._watch = None
+        self._soon.stop()
+
     @property
     def watched(self) -> frozenset[int]:
         """Return what the reader was told."""
         return self._watched
+
+    def _take(self, samples: list[Sample]) -> None:
+        # what was on its way when nobody wanted it any more would stand still in the room, looking alive
+        self._room.take_samples([one for one in samples if one.tag_id in self._watched])
 
     def _tell_reader(self) -> None:
         watched = frozenset(chain.from_iterable(self._wanted.values()))

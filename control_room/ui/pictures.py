@@ -20,10 +20,7 @@ async def save_pictures(window: MainWindow, theme: Theme, folder: Path) -> None:
 
     Raises CannotStart when one cannot be written. Theme and size are put back.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise CannotStart(f"{folder} cannot be made: {fault.strerror}.", advice="Name another folder.") from fault
+    _make(folder)
     size, palette = window.size(), theme.palette
     _save(window, folder / "window.png")
     in_front = [key for key, view in window.views.items() if not view.visibleRegion().isEmpty()]
@@ -44,6 +41,13 @@ async def save_pictures(window: MainWindow, theme: Theme, folder: Path) -> None:
             _save(window, folder / f"window-{width}x{height}-{each.name}.png")
     theme.use(palette)
     window.resize(size)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise CannotStart(f"{folder} cannot be made: {fault.strerror}.", advice="Name another folder.") from fault
 
 
 def _save(widget: QWidget, path: Path) -> None:

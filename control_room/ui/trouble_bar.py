@@ -32,14 +32,13 @@ class TroubleBar(QWidget):
         """Say what is so now."""
         trouble = self._room.trouble
         self._words = ""
-        if trouble is not None and not self._room.is_configured:
-            self._words = f"NOT LIVE: {trouble.words} The room comes up by itself when it can."
+        if trouble is not None and self._room.is_configured:
+            since = f"{trouble.since.astimezone():%H:%M:%S}"
+            lasting = age(self._room.now(), trouble.since)
+            # what matters most comes first: on a narrow screen the end is cut
+            self._words = f"NOT LIVE for {lasting}; values and alarms are those of {since}. {trouble.words}"
         elif trouble is not None:
-            since = trouble.since.astimezone()
-            self._words = (
-                f"NOT LIVE for {age(self._room.now(), trouble.since)}: {trouble.words} "
-                f"Values and alarms are those of {since:%H:%M:%S}; the room goes on by itself when it can."
-            )
+            self._words = f"NOT LIVE: {trouble.words} The room comes up by itself when it can."
         self.setVisible(trouble is not None)
         self.setAccessibleName(self._words)
         self.setToolTip(self._words)

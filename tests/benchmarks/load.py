@@ -81,7 +81,7 @@ async def _opc_ua_load(port: int, tags: int, rate: int, pipe: "Connection[Any, A
             due = int((time.monotonic() - began) * rate)
             for number in range(sent, due):
                 value = ua.DataValue(
-                    ua.Variant(float(number), ua.VariantType.Double), SourceTimestamp=ua.DateTime.now(UTC)
+                    ua.Variant(float(number + 1), ua.VariantType.Double), SourceTimestamp=ua.DateTime.now(UTC)
                 )
                 await server.write_attribute_value(nodes[number % tags], value)
             sent = due
@@ -103,7 +103,7 @@ def mqtt_load(port: int, tags: int, rate: int, pipe: "Connection[Any, Any]") -> 
         time.sleep(TICK_S)
         due = int((time.monotonic() - began) * rate)
         for number in range(sent, due):
-            payload = json.dumps({"t": time.time() * 1_000, "q": 192, "value": float(number)})
+            payload = json.dumps({"t": time.time() * 1_000, "q": 192, "value": float(number + 1)})
             client.publish(f"load/d{number % tags}/data", payload, qos=1)
         sent = due
     pipe.send(sent)

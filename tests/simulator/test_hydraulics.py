@@ -114,6 +114,13 @@ def test_chlorine_decays_on_its_way(net3: Hydraulics) -> None:
     assert 0 < min(chlorine) < 1
 
 
+def test_what_epanet_does_not_take_changes_nothing(net3: Hydraulics) -> None:
+    assert not net3.write("node", "255", "EMITTER", -1.0)
+    assert not net3.write("link", "no pump", "STATUS", 1.0)
+    net3.advance(net3.time_s + 60)
+    assert net3.read("node", "255", "EMITTER") == 0
+
+
 def test_no_file_grows_while_the_plant_runs(tmp_path: Path) -> None:
     network = open_network("ky10", municipality_of("ky10"), tmp_path, 1_800)
     sizes = []

@@ -14,7 +14,7 @@ from control_room.core.plant import PlantTag, as_document, from_document
 from control_room.core.samples import BAD_NO_COMMUNICATION, BAD_SENSOR_FAILURE, GOOD, Sample
 from control_room.core.tags import Quantity
 from control_room.simulator.faults import Fault, FaultKind, script
-from control_room.simulator.hydraulics import DAY_S, START_S
+from control_room.simulator.hydraulics import DAY_S, START_S, network_file
 from control_room.simulator.outstations import Outstations, Report, outstations
 from control_room.simulator.plant_model import build
 from control_room.simulator.plant_process import TICK_S, PlantOrder, open_stations
@@ -233,6 +233,18 @@ def test_what_may_not_be_written_is_not(station: Outstations) -> None:
     station.obey("no such tag", 1.0)
     watch.run(2)
     assert watch.value("TK01.level") < 20
+
+
+@pytest.mark.parametrize("name", ["Net1", "Net2"])
+def test_a_network_of_somebody_else_runs_too(name: str, tmp_path: Path) -> None:
+    copy = tmp_path / "My Town.inp"
+    copy.write_bytes(network_file(name).read_bytes())
+    station = open_stations(PlantOrder((str(copy),), SPEED, 1, True, tmp_path))["my-town"]
+    watch = Watch(station)
+    watch.run(120)
+    assert station.model.plant.name == "My Town"
+    assert watch.value("TK01.level") > 0
+    station.network.close()
 
 
 def test_the_plant_is_described_in_full(tmp_path: Path) -> None:

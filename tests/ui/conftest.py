@@ -16,7 +16,9 @@ from tests.ui.rooms import Stage, make_stage
 @pytest.fixture
 def stage(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Stage]:
     with asyncio.Runner() as runner:
-        yield make_stage(qapp, tmp_path, FakeClock(), runner)
+        made = make_stage(qapp, tmp_path, FakeClock(), runner)
+        yield made
+        made.console.close()
 
 
 @pytest.fixture

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from control_room.core.alarms import Priority
 from control_room.core.errors import DatabaseUnavailable
+from control_room.ui.operations import Work
 from control_room.ui.views.alarms import AlarmsView
 from db.alarm_journal import AckAnswer, acknowledge
 from tests.ui.rooms import Stage
@@ -49,7 +51,7 @@ def test_the_board_holds_every_alarm_that_is_not_normal(view: AlarmsView, stage:
 def test_ctrl_k_acknowledges_the_occurrences_that_are_selected(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
     wanted = select(view, 0, 1, 2, 3)
     view.comment.setText("  seen  ")
-    qtbot.keyClick(view.table, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(view.table, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
     assert asked(stage) == wanted
     [(job, words)] = stage.acting.asked
     assert (job, words["comment"], words["station"]) == (acknowledge, "seen", "desk 1")
@@ -61,7 +63,7 @@ def test_the_button_waits_for_something_to_acknowledge(view: AlarmsView, stage: 
     assert not view.acknowledge_button.isEnabled()
     place = next(number for number, row in enumerate(view.table.board.rows) if row.needs_acknowledgement)
     [wanted] = select(view, place)
-    qtbot.mouseClick(view.acknowledge_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(view.acknowledge_button, Qt.MouseButton.LeftButton)
     assert asked(stage) == [wanted]
 
 
@@ -70,21 +72,31 @@ def test_all_visible_are_acknowledged_after_one_question(view: AlarmsView, stage
     view.state.setCurrentText("unacknowledged")
     shown = [(row.rule.id, row.alarm.event_id) for row in view.table.board.rows]
     assert 0 < len(shown) < 30
-    qtbot.mouseClick(view.all_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(view.all_button, Qt.MouseButton.LeftButton)
     assert stage.acting.asked == []
     assert view.notice_bar.text() == f"Acknowledge all {len(shown)} visible alarms?"
     # what is raised while the question stands is not meant by its answer
     late = replace(next(iter(stage.console.room.alarms.values())), event_id=99, is_active=True, is_acknowledged=False)
     stage.console.room.take_alarms([late], False)
     stage.console.alarms.flush()
-    qtbot.mouseClick(view.notice_bar.confirm_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(view.notice_bar.confirm_button, Qt.MouseButton.LeftButton)
     assert asked(stage) == shown
 
 
 def test_a_question_that_is_cancelled_does_nothing(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
     view.ask_all()
-    qtbot.mouseClick(view.notice_bar.dismiss_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(view.notice_bar.dismiss_button, Qt.MouseButton.LeftButton)
     assert (stage.acting.asked, view.notice_bar.text()) == ([], "")
+
+
+def test_a_second_press_before_the_answer_asks_nothing(view: AlarmsView, stage: Stage) -> None:
+    started: list[Work] = []
+    stage.console.operations._start = started.append
+    select(view, 0, 1, 2)
+    for _ in range(2):
+        QTest.keyClick(view.table, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+    assert len(started) == 1
+    started[0].close()
 
 
 def test_every_refusal_is_told_with_its_alarm(view: AlarmsView, stage: Stage) -> None:
@@ -115,9 +127,9 @@ def test_when_the_database_is_away_nothing_typed_is_lost(view: AlarmsView, stage
 def test_filters_say_how_much_they_hide(view: AlarmsView) -> None:
     view.text.setText("no such alarm")
     assert view.table.empty_words == "No alarm matches the filter"
-    assert view.counts.text() == "0 of 40, 0 to ack."
+    assert view.counts.text() == "0 of 40 shown, 0 to ack."
     view.text.clear()
-    assert view.counts.text() == "40, 27 to ack."
+    assert view.counts.text() == "40 shown, 27 to ack."
 
 
 def test_an_empty_board_says_no_alarms_only_when_it_knows(view: AlarmsView, stage: Stage) -> None:

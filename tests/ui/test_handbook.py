@@ -1,6 +1,5 @@
 """The handbook window: contents, search, links; and the handbook itself."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from tests.ui.rooms import Stage
 
 
 @pytest.fixture
-def book(stage: Stage, tmp_path: Path, qtbot: QtBot) -> Iterator[HandbookWindow]:
+def book(stage: Stage, tmp_path: Path, qtbot: QtBot) -> HandbookWindow:
     pages = tmp_path / "book"
     (pages / "more").mkdir(parents=True)
     (pages / "index.md").write_text(
@@ -26,7 +25,7 @@ def book(stage: Stage, tmp_path: Path, qtbot: QtBot) -> Iterator[HandbookWindow]
     made = HandbookWindow(pages, stage.console.theme)
     qtbot.addWidget(made)
     made.show()
-    yield made
+    return made
 
 
 def test_contents_and_links_lead_to_pages(book: HandbookWindow) -> None:

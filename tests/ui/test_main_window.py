@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QByteArray, QRect, Qt
 from PySide6.QtGui import QImage
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -95,7 +96,9 @@ def test_a_lost_database_is_said_in_bar_banner_and_lights(window: MainWindow, st
     stage.console.room.take_connected(False, "The database does not answer.")
     stage.clock.pass_s(240)
     window._tick()
-    assert window.trouble_bar.text().startswith("NOT LIVE for 4 min: The database does not answer.")
+    assert window.trouble_bar.text().startswith("NOT LIVE for 4 min; values and alarms are those of ")
+    assert window.trouble_bar.text().endswith("The database does not answer.")
+    assert window.banner.text() == "not up to date"
     assert (window.strip.database.light, window.strip.database.text()) == (Light.TROUBLE, "Database: away 4 min")
     assert {light.light for light in window.strip.links.values()} == {Light.WAITING}
     stage.connect()
@@ -132,7 +135,7 @@ def test_a_click_on_the_banner_leads_to_the_alarm(window: MainWindow, stage: Sta
     window.docks["alarms"].close()
     newest = window.banner.entries()[0]
     place = window.banner._places()[0][0].center().toPoint()
-    qtbot.mouseClick(window.banner, Qt.MouseButton.LeftButton, pos=place)
+    QTest.mouseClick(window.banner, Qt.MouseButton.LeftButton, pos=place)
     assert window.docks["alarms"].isVisible()
     assert [row.rule.id for row in window.views["alarms"].table.chosen()] == [newest]  # type: ignore[attr-defined]
 
@@ -157,7 +160,7 @@ def test_handbook_and_about_open_beside_the_room(window: MainWindow) -> None:
 
 def test_a_failure_is_shown_with_details_to_copy(window: MainWindow, qtbot: QtBot, qapp: QApplication) -> None:
     window.show_failure("A part of the program failed.", "Traceback ...")
-    qtbot.mouseClick(window.notice_bar.copy_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(window.notice_bar.copy_button, Qt.MouseButton.LeftButton)
     assert qapp.clipboard().text() == "Traceback ..."
 
 
@@ -226,3 +229,4 @@ def test_the_window_fits_its_screen(
     finally:
         made.finish()
         made.deleteLater()
+        stage.console.close()

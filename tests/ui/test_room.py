@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 from control_room.core.alarms import Alarm, AlarmState
 from control_room.core.samples import BAD_SENSOR_FAILURE, Grade, Sample
@@ -123,7 +124,7 @@ def test_a_tag_that_nobody_feeds_any_more_is_forgotten(room: Room) -> None:
     assert grades(room, 2, 3) == [Grade.GOOD, Grade.GOOD]
 
 
-def test_wishes_of_one_turn_reach_the_reader_once(room: Room, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_wishes_of_one_turn_reach_the_reader_once(room: Room, qtbot: QtBot) -> None:
     live_tags = LiveTags(room)
     told: list[frozenset[int]] = []
     live_tags.use_reader(told.append)
@@ -133,12 +134,16 @@ def test_wishes_of_one_turn_reach_the_reader_once(room: Room, qtbot) -> None:  #
     assert told[-1] == frozenset(range(10))
 
 
-def test_the_bridge_hands_over_by_queued_signals(room: Room, qtbot) -> None:  # type: ignore[no-untyped-def]
+def test_the_bridge_hands_over_by_queued_signals(room: Room, qtbot: QtBot) -> None:
     live_tags = LiveTags(room)
-    live_tags.samples([sample(1, 4.0)])
+    live_tags.watch("map", [1])
+    live_tags._tell_reader()
+    live_tags.samples([sample(1, 4.0), sample(2, 4.0)])
     live_tags.alarms([alarms(room.configuration, START)[0]], False)
     assert room.sample(1) is None
     qtbot.waitUntil(lambda: room.sample(1) is not None and len(room.alarms) == 1)
+    # nobody wants the second: it would stand still
+    assert room.sample(2) is None
     live_tags.connected(False, "gone")
     qtbot.waitUntil(lambda: not room.is_connected)
 

@@ -1,15 +1,20 @@
 """The trends: groups, history reads, what is remembered."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QGraphicsView
 from pytestqt.qtbot import QtBot
 
 from control_room.core.errors import DatabaseUnavailable
+from control_room.ui.operations import Work
 from control_room.ui.views.trends import Group, TrendsView, remembered
 from db.history import read_history
 from tests.ui.rooms import Stage
+from widgets.tag_tree import TAG_MIME
 
 
 @pytest.fixture
@@ -58,26 +63,18 @@ def test_one_read_a_line_runs_and_the_newest_wish_wins(view: TrendsView, stage: 
     [plot] = view.plots()
     reads = view._reads[plot]
     stage.reading.asked.clear()
-    started: list[object] = []
-    stage.console.operations._start = started.append  # type: ignore[assignment]
+    started: list[Work] = []
+    stage.console.operations._start = started.append
     for end_s in (100.0, 200.0, 300.0):
         reads.want(1, 0.0, end_s, 50)
     reads.want(3, 0.0, 300.0, 50)
     assert len(started) == 2
-    for work in started:
-        with pytest.raises(StopIteration):
-            _run(work)
+    with asyncio.Runner() as runner:
+        for work in started:
+            runner.run(work)
     ends = [(words["tag_id"], words["end"]) for _, words in stage.reading.asked]
     late = datetime.fromtimestamp(300, UTC)
     assert ends == [(1, late), (3, late)]
-
-
-def _run(work) -> None:  # type: ignore[no-untyped-def]
-    import asyncio
-
-    with asyncio.Runner() as runner:
-        runner.run(work)
-    raise StopIteration
 
 
 def test_a_read_that_fails_is_told_beside_its_line(view: TrendsView, stage: Stage) -> None:
@@ -119,3 +116,22 @@ def test_settings_hold_the_groups_across_a_restart(view: TrendsView, stage: Stag
     stage.console.settings.sync()
     again = QSettings(stage.console.settings.fileName(), QSettings.Format.IniFormat)
     assert remembered(again) == [Group("Mine", (1, 3, 9))]
+
+
+def test_tags_that_are_dropped_on_the_plot_become_lines(view: TrendsView) -> None:
+    [plot] = view.plots()
+    canvas = plot.findChild(QGraphicsView)
+    assert canvas is not None
+    content = QMimeData()
+    content.setData(TAG_MIME, b"5,7")
+    at, copy, button, keys = (
+        QPointF(40, 40),
+        Qt.DropAction.CopyAction,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    enter = QDragEnterEvent(at.toPoint(), copy, content, button, keys)
+    QApplication.sendEvent(canvas.viewport(), enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(plot, QDropEvent(at, copy, content, button, keys))
+    assert plot.pens() == [1, 3, 5, 7]

@@ -3,44 +3,18 @@
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Priority
+from control_room.core.alarms import AlarmState, Priority
 from control_room.core.samples import UNCERTAIN_NO_COMMUNICATION_LAST_USABLE, Sample
-from control_room.core.tags import Quantity, Tag
-from tests.fakes import START, FakeClock, sample
+from tests.fakes import FakeClock, sample
+from tests.widgets.alarm_rows import acknowledged, row
 from widgets.alarm_table import BY, NOW, RAISED, SYMBOL, AlarmFilter, AlarmModel, AlarmRow, AlarmTable, board_order
-
-
-def row(
-    rule_id: int, priority: Priority = Priority.HIGH, after_s: float = 0.0, municipality: str = "North"
-) -> AlarmRow:
-    tag = Tag(
-        rule_id,
-        1,
-        "Hill",
-        f"Tank {rule_id}",
-        f"T{rule_id}",
-        f"Tank {rule_id} level",
-        Quantity.LEVEL,
-        1,
-        "",
-        "m",
-        decimals=2,
-    )
-    rule = AlarmRule(rule_id, tag.id, AlarmKind.L, priority, 1.5, message=f"Tank {rule_id} low")
-    alarm = Alarm(rule_id, True, False, 1, START + timedelta(seconds=after_s), value=1.25)
-    return AlarmRow(alarm, rule, tag, municipality)
-
-
-def acknowledged(one: AlarmRow) -> AlarmRow:
-    return replace(one, alarm=replace(one.alarm, is_acknowledged=True, acknowledged_by="m.okafor"))
 
 
 def many(count: int, seed: int = 1) -> list[AlarmRow]:
@@ -146,21 +120,20 @@ def test_a_stale_present_value_shows_mark_and_age(qapp: QApplication) -> None:
 def test_only_the_symbol_flashes_and_stops_when_acknowledged(table: AlarmTable) -> None:
     table.board.change([row(1)], [])
 
-    def pictures() -> list[bytes]:
+    def flashes() -> bool:
         found = []
         for is_lit in (True, False):
             table.set_blink(is_lit)
             image = table.viewport().grab().toImage()
-            symbol = image.copy(0, 0, table.columnWidth(SYMBOL), 30)
-            rest = image.copy(table.columnWidth(SYMBOL), 0, 900, 30)
-            found.append((symbol, rest))
+            width = table.columnWidth(SYMBOL)
+            found.append((image.copy(0, 0, width, 30), image.copy(width, 0, 900, 30)))
         (lit, words), (dark, same_words) = found
         assert words == same_words
-        return [lit != dark]  # type: ignore[list-item]
+        return lit != dark
 
-    assert pictures() == [True]
+    assert flashes()
     table.board.change([acknowledged(row(1))], [])
-    assert pictures() == [False]
+    assert not flashes()
 
 
 def test_an_empty_board_says_so(table: AlarmTable) -> None:
@@ -172,9 +145,9 @@ def test_an_empty_board_says_so(table: AlarmTable) -> None:
 def test_a_double_click_and_the_menu_name_the_alarm(table: AlarmTable, qtbot: QtBot) -> None:
     table.board.change([row(7)], [])
     place = table.visualRect(table.board.index(0, RAISED)).center()
-    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     with qtbot.waitSignal(table.row_activated) as activated:
-        qtbot.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        QTest.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert activated.args == [7]
     assert [one.rule.id for one in table.chosen()] == [7]
 

@@ -2,7 +2,7 @@
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtTest import QAbstractItemModelTester, QTest
 from pytestqt.qtbot import QtBot
 
 from control_room.core.alarms import AlarmState, Priority
@@ -50,9 +50,9 @@ def names(tree: TagTree, parent: QModelIndex | None = None, depth: int = 0) -> l
 
 def test_the_tree_goes_from_municipality_to_tag_in_natural_order(tree: TagTree) -> None:
     QAbstractItemModelTester(tree.model, QAbstractItemModelTester.FailureReportingMode.Warning)
-    north = ["North", "  Hill", "    Tank 1", "      Tank 1 level", "    Tank 2", "      Tank 2 level"]
-    assert names(tree)[:8] == [*north, "    Tank 10", "      Tank 10 level"]
-    assert names(tree)[8:] == ["South", "  Hill", "    Tank 3", "      Tank 3 level"]
+    north = ["North", "  Hill", "    Tank 1", "      Level", "    Tank 2", "      Level"]
+    assert names(tree)[:8] == [*north, "    Tank 10", "      Level"]
+    assert names(tree)[8:] == ["South", "  Hill", "    Tank 3", "      Level"]
     assert sorted(["Pump 10", "Pump 2", "A 3"], key=natural) == ["A 3", "Pump 2", "Pump 10"]
 
 
@@ -60,7 +60,7 @@ def test_the_filter_opens_what_matches_and_restores_what_was_open(tree: TagTree)
     open_before = tree.view.isExpanded(tree.model.index(0, 0))
     tree.filter.setText("tank 10")
     tree.flush()
-    assert names(tree) == ["North", "  Hill", "    Tank 10", "      Tank 10 level"]
+    assert names(tree) == ["North", "  Hill", "    Tank 10", "      Level"]
     assert tree.view.isExpanded(tree.model.index_of(10).parent())
     tree.filter.setText("no such thing")
     tree.flush()
@@ -69,7 +69,7 @@ def test_the_filter_opens_what_matches_and_restores_what_was_open(tree: TagTree)
     tree.flush()
     assert len(names(tree)) == 12
     assert tree.view.isExpanded(tree.model.index(0, 0)) is open_before
-    assert not tree.view.isExpanded(tree.model.index_of(10).parent())
+    assert not tree.view.isExpanded(tree.model.index_of(3).parent())
 
 
 def test_alarms_roll_up_with_the_highest_priority_and_flash_while_one_is_unacknowledged(tree: TagTree) -> None:
@@ -98,10 +98,10 @@ def test_values_carry_mark_and_age(tree: TagTree, newest: dict[int, Sample], clo
 
 
 def test_only_the_rows_that_can_be_seen_are_worth_feeding(tree: TagTree, qtbot: QtBot) -> None:
-    assert tree.seen() == []
+    assert tree.seen() == [1, 2, 10]
     with qtbot.waitSignal(tree.tags_seen) as seen:
-        tree.select(2)
-    assert seen.args == [[2]]
+        tree.select(3)
+    assert seen.args == [[1, 2, 10, 3]]
     tree.show_tags(TOWNS, [tag(number, 1, f"Site {number // 10}") for number in range(1_000)])
     tree.view.expandAll()
     assert 0 < len(tree.seen()) < 20
@@ -112,7 +112,7 @@ def test_a_selection_that_the_filter_hides_clears_the_filter(tree: TagTree) -> N
     tree.flush()
     tree.select(3)
     assert tree.filter.text() == ""
-    assert tree.view.currentIndex().data() == "Tank 3 level"
+    assert tree.model.tag_of(tree.view.currentIndex()) == tag(3, 2)
 
 
 def test_a_drag_of_a_branch_carries_its_tags(tree: TagTree) -> None:
@@ -124,16 +124,16 @@ def test_a_drag_of_a_branch_carries_its_tags(tree: TagTree) -> None:
 def test_a_double_click_opens_a_tag_and_not_a_branch(tree: TagTree, qtbot: QtBot) -> None:
     tree.select(1)
     at = tree.view.visualRect(tree.model.index_of(1)).center()
-    qtbot.mouseClick(tree.view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    QTest.mouseClick(tree.view.viewport(), Qt.MouseButton.LeftButton, pos=at)
     with qtbot.waitSignal(tree.tag_activated) as activated:
-        qtbot.mouseDClick(tree.view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+        QTest.mouseDClick(tree.view.viewport(), Qt.MouseButton.LeftButton, pos=at)
     assert activated.args == [1]
 
 
 def test_enter_opens_the_tag_and_the_menu_names_what_is_selected(tree: TagTree, qtbot: QtBot) -> None:
     tree.select(1)
     with qtbot.waitSignal(tree.tag_activated) as activated:
-        qtbot.keyClick(tree.view, Qt.Key.Key_Return)
+        QTest.keyClick(tree.view, Qt.Key.Key_Return)
     assert activated.args == [1]
     with qtbot.waitSignal(tree.menu_wanted) as wanted:
         tree.view.customContextMenuRequested.emit(tree.view.visualRect(tree.model.index_of(1)).center())

@@ -33,6 +33,7 @@ class AlarmsView(QWidget):
         super().__init__()
         self._console = console
         self._asked: Occurrences = []
+        self._is_asking = False
         self.table = AlarmTable(console.room.sample, console.room.now, self)
         self.notice_bar = NoticeBar(self)
         self._make_controls()
@@ -156,7 +157,7 @@ class AlarmsView(QWidget):
         waiting = sum(row.needs_acknowledgement for row in board.rows)
         shown = len(board.rows)
         of_all = "" if shown == board.all_count else f" of {board.all_count:,}"
-        self.counts.setText(f"{shown:,}{of_all}, {waiting:,} to ack.")
+        self.counts.setText(f"{shown:,}{of_all} shown, {waiting:,} to ack.")
         self.counts.setToolTip(f"{shown:,}{of_all} alarms shown, {waiting:,} of them to acknowledge")
         self.acknowledge_button.setEnabled(any(row.needs_acknowledgement for row in self.table.chosen()))
         self.all_button.setEnabled(waiting > 0)
@@ -197,30 +198,36 @@ class AlarmsView(QWidget):
         self._acknowledge(self._asked)
 
     def _acknowledge(self, occurrences: Occurrences) -> None:
-        if occurrences:
+        # a second press before the answer would only be refused
+        if occurrences and not self._is_asking:
+            self._is_asking = True
             self._console.operations.start(self._acknowledging(occurrences))
 
     async def _acknowledging(self, occurrences: Occurrences) -> None:
         comment, station = self.comment.text().strip(), self._console.operations.station
         controls = (self.acknowledge_button, self.all_button)
-        with told(self.notice_bar, "Nothing was acknowledged", *controls):
-            job = partial(acknowledge, occurrences=occurrences, comment=comment, station=station)
-            answers = await self._console.operations.act(job)
-            self.comment.clear()
-            self._tell([answer for answer in answers if not answer.is_done], len(answers))
-        self._count()
+        try:
+            with told(self.notice_bar, "Nothing was acknowledged", *controls):
+                job = partial(acknowledge, occurrences=occurrences, comment=comment, station=station)
+                answers = await self._console.operations.act(job)
+                self.comment.clear()
+                self._tell([answer for answer in answers if not answer.is_done], len(answers))
+        finally:
+            self._is_asking = False
+            self._count()
 
     def _tell(self, refused: Sequence[AckAnswer], count: int) -> None:
         if not refused:
             return
-        rows = self._console.alarms.rows
-        lines = [
-            f"{rows[answer.rule_id].message}: {answer.words}" if answer.rule_id in rows else answer.words
-            for answer in refused[:_TOLD]
-        ]
+        lines = [f"{self._name(answer.rule_id)}: {answer.words}" for answer in refused[:_TOLD]]
         more = f"\nand {len(refused) - _TOLD:,} more" if len(refused) > _TOLD else ""
         done = count - len(refused)
         self.notice_bar.say(f"{done:,} acknowledged, {len(refused):,} not.\n" + "\n".join(lines) + more)
+
+    def _name(self, rule_id: int) -> str:
+        # one that is refused may have left the board meanwhile
+        row, rule = self._console.alarms.rows.get(rule_id), self._console.room.rules.get(rule_id)
+        return row.message if row else rule.message if rule else f"Alarm {rule_id}"
 
     def _open_menu(self, place: QPoint) -> None:
         chosen = self.table.chosen()

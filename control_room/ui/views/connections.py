@@ -60,6 +60,8 @@ class ConnectionModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(_FIRST) + len(_STATUS)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole) -> Any:
+        if orientation is Qt.Orientation.Horizontal and role == _ROLE.TextAlignmentRole:
+            return _alignment(section)
         if orientation is not Qt.Orientation.Horizontal or role != _ROLE.DisplayRole:
             return None
         return (*_FIRST, *(name for name, _, _ in _STATUS))[section]
@@ -74,10 +76,7 @@ class ConnectionModel(QAbstractTableModel):
         if role == _ROLE.DecorationRole and index.column() == 0:
             return self._lamps[LINK_LIGHTS[status.state] if status else Light.WAITING]
         if role == _ROLE.TextAlignmentRole:
-            is_number = index.column() >= len(_FIRST) and _STATUS[index.column() - len(_FIRST)][2]
-            return Qt.AlignmentFlag.AlignVCenter | (
-                Qt.AlignmentFlag.AlignRight if is_number else Qt.AlignmentFlag.AlignLeft
-            )
+            return _alignment(index.column())
         if role == _ROLE.ToolTipRole and status:
             return status.reason
         return None
@@ -105,6 +104,11 @@ class ConnectionModel(QAbstractTableModel):
         self.endResetModel()
 
 
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    is_number = column >= len(_FIRST) and _STATUS[column - len(_FIRST)][2]
+    return Qt.AlignmentFlag.AlignVCenter | (Qt.AlignmentFlag.AlignRight if is_number else Qt.AlignmentFlag.AlignLeft)
+
+
 class ConnectionsView(QWidget):
     """A table of all links."""
 
@@ -117,11 +121,13 @@ class ConnectionsView(QWidget):
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         self.table.setShowGrid(False)
         self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(27)
+        self.table.setWordWrap(False)
         header = self.table.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setStretchLastSection(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for column, width in enumerate((130, 230, 120, 90, 170, 90, 90, 90, 110, 80)):
+        for column, width in enumerate((120, 210, 100, 80, 158, 84, 84, 84, 96, 64)):
             self.table.setColumnWidth(column, width)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)

@@ -48,6 +48,7 @@ class MapView(QWidget):
         self.layer.addItems(list(_LAYERS))
         self.layer.setToolTip("What the measuring points show")
         self.municipality = QComboBox(self)
+        self.municipality.setPlaceholderText("Go to…")
         self.municipality.setToolTip("Look at one municipality")
         self.municipality.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.municipality.setMinimumContentsLength(12)
@@ -80,7 +81,7 @@ class MapView(QWidget):
         self.search.textEdited.connect(self._on_search)
         self.search.returnPressed.connect(self._go_to_first)
         self.layer.currentIndexChanged.connect(lambda _: self.map.set_layer(_LAYERS[self.layer.currentText()]))
-        self.municipality.activated.connect(lambda _: self.map.zoom_to_municipality(self.municipality.currentData()))
+        self.municipality.activated.connect(self._go_to_municipality)
         self.whole.clicked.connect(self.map.zoom_to_all)
 
     def _configured(self) -> None:
@@ -92,6 +93,7 @@ class MapView(QWidget):
         self.municipality.clear()
         for one in room.configuration.municipalities:
             self.municipality.addItem(one.name, one.id)
+        self.municipality.setCurrentIndex(-1)
 
     def show_tag(self, tag_id: int) -> None:
         """Zoom to the element that a tag belongs to."""
@@ -104,6 +106,11 @@ class MapView(QWidget):
             if (tag.municipality_id, tag.element) == (municipality_id, element):
                 self._console.jumps.tag_shown.emit(tag.id)
                 return
+
+    def _go_to_municipality(self, place: int) -> None:
+        self.map.zoom_to_municipality(self.municipality.itemData(place))
+        # the person moves on from there: no name may stand above another municipality
+        self.municipality.setCurrentIndex(-1)
 
     def _on_search(self, words: str) -> None:
         self._hits = self.map.search(words)
