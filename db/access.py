@@ -20,20 +20,22 @@ LOGIN_ROLES: Mapping[str, tuple[str, ...]] = {
     "local_operator": (VIEWER, OPERATOR),
 }
 
-
-# taken before alarm_seq is drawn, so that numbers become visible in their order; acknowledge_alarms() takes it too
+# advisory locks, taken before a number is drawn from alarm_seq or latest_seq, so that numbers become visible in their
+# order; acknowledge_alarms() takes the alarms' lock too
 ALARM_LOCK = 7202
+LATEST_LOCK = 7204
 
 
 def make_login_roles(connection: Connection, passwords: Mapping[str, str]) -> None:
     """Make or update the login roles named in `passwords`, with their group roles; needs the right to make roles."""
     cursor = connection.connection.cursor()
+    libpq = connection.connection.driver_connection.pgconn  # type: ignore[union-attr]
     for name, password in passwords.items():
         role = sql.Identifier(name)
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,))
         verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
-        # PostgreSQL takes no parameters here; psycopg's Literal quotes the password
-        statement = sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, role, sql.Literal(password))
-        cursor.execute(statement)
+        # only the SCRAM verifier travels: the password itself would stand in the server's log of statements
+        verifier = libpq.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+        cursor.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, role, sql.Literal(verifier)))
         for group in LOGIN_ROLES[name]:
             cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), role))

@@ -11,6 +11,14 @@ from sqlalchemy.pool import NullPool
 from control_room.core.errors import ControlRoomError, DatabaseUnavailable, DiskFull, Refused, WrongCredentials
 
 CONNECT_TIMEOUT_S = 5
+# both ends look whether the other still lives: a dead seat must not hold a lock, nor a dead leader the lead
+_KEEPALIVE = {"idle": 5, "interval": 2, "count": 3}
+_SETTINGS = {
+    "timezone": "UTC",
+    # who stands still in the middle of a transaction must not hold up the others
+    "idle_in_transaction_session_timeout": 30_000,
+    **{f"tcp_keepalives_{name}": value for name, value in _KEEPALIVE.items()},
+}
 
 
 def make_engine(url: URL, application: str, statement_timeout_s: float = 0) -> Engine:
@@ -18,16 +26,15 @@ def make_engine(url: URL, application: str, statement_timeout_s: float = 0) -> E
 
     `application` is what administrators see in pg_stat_activity; a `statement_timeout_s` of 0 means none.
     """
+    server_settings = {**_SETTINGS, "statement_timeout": int(statement_timeout_s * 1000)}
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
         poolclass=NullPool,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": application,
-            "options": f"-c timezone=UTC -c statement_timeout={int(statement_timeout_s * 1000)}",
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
+            "options": " ".join(f"-c {name}={value}" for name, value in server_settings.items()),
+            **{f"keepalives_{name}": value for name, value in _KEEPALIVE.items()},
             "tcp_user_timeout": 10_000,
         },
     )
@@ -64,15 +71,22 @@ def translate(fault: psycopg.Error) -> ControlRoomError | None:
             return DiskFull(
                 "No space is left where the database stores its files.", advice="Free disk space; it goes on by itself."
             )
+        case "25006":
+            return DatabaseUnavailable(
+                "The database takes no changes, as a standby does.", advice="Connect to the server that leads."
+            )
     if isinstance(fault, psycopg.OperationalError | psycopg.InterfaceError):
         return _unavailable(fault, words)
     return None
 
 
+# while connecting there is no SQLSTATE, only the server's text
+_SIGN_IN_REFUSED = ("password authentication failed", "no password supplied", "no pg_hba.conf entry", 'role "')
+
+
 def _unavailable(fault: psycopg.Error, words: str) -> ControlRoomError:
-    # while connecting there is no SQLSTATE, only libpq's text
-    if fault.sqlstate is None and "password authentication failed" in str(fault):
-        return WrongCredentials("The database refused the sign-in.", advice="Check user name and password.")
+    if fault.sqlstate is None and any(sign in str(fault) for sign in _SIGN_IN_REFUSED):
+        return WrongCredentials(f"The database refused the sign-in ({words}).", advice="Check user name and password.")
     return DatabaseUnavailable(
         f"The database does not answer ({words}).",
         advice="It is tried again by itself; check the server if it stays away.",

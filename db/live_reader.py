@@ -18,6 +18,7 @@ from control_room.core.alarms import Alarm
 from control_room.core.errors import ControlRoomError
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkState, LinkStatus
+from db.backoff import Backoff
 from db.engine import translated
 from db.stores import as_alarm, as_sample
 from db.tables import alarm, collector_status, latest, link_status
@@ -28,8 +29,6 @@ CHANNELS = frozenset({"samples", "alarms", "status", "configuration"})
 PERIOD_S = 0.1
 # longest wait before it looks whether the connection still lives
 CHECK_S = 2.0
-RETRY_FIRST_S = 0.2
-RETRY_LAST_S = 5.0
 
 
 class LiveListener(Protocol):
@@ -90,15 +89,16 @@ class LiveReader:
             self._ringer.send(b"!")
 
     def _run(self) -> None:
-        pause_s = RETRY_FIRST_S
+        backoff = Backoff()
         while not self._is_closing:
             try:
                 with translated():
                     self._listen()
             except ControlRoomError as fault:
-                pause_s = RETRY_FIRST_S if self._is_connected else min(2 * pause_s, RETRY_LAST_S)
+                if self._is_connected:
+                    backoff.succeed()
                 self._say_connected(False, str(fault))
-                self._wait_bell(pause_s)
+                self._wait_bell(backoff.fail())
 
     def _wait_bell(self, seconds: float) -> None:
         if sockets.select([self._bell], [], [], seconds)[0]:

@@ -13,7 +13,7 @@ from control_room.core.alarms import Acknowledged, Alarm, JournalEntry, Trigger
 from control_room.core.ports import Configuration
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
-from db.access import ALARM_LOCK
+from db.access import ALARM_LOCK, LATEST_LOCK
 from db.sample_rows import COLUMNS, clean, copy_bytes
 from db.tables import alarm, alarm_journal, collector_status, latest, link_status
 from db.tag_store import read_configuration
@@ -45,26 +45,34 @@ _FILL_LATEST = text("""
     ON CONFLICT DO NOTHING
 """)
 
-_RAISED = text("""
-    INSERT INTO alarm AS old (rule_id, is_active, is_acknowledged, event_id, raised_time, value, quality, seq)
-    VALUES (:rule_id, true, false, :event_id, :time, :value, :quality, nextval('alarm_seq'))
-    ON CONFLICT (rule_id) DO UPDATE SET is_active = true, is_acknowledged = false, event_id = excluded.event_id,
-        raised_time = excluded.raised_time, returned_time = NULL, acknowledged_time = NULL, acknowledged_by = '',
-        value = excluded.value, quality = excluded.quality, seq = excluded.seq
-""")
-_RETURNED = text("""
-    UPDATE alarm SET is_active = false, returned_time = :time, value = :value, quality = :quality,
-        seq = nextval('alarm_seq') WHERE rule_id = :rule_id
-""")
-# the states are those of the row: an acknowledgement may have come in between
-_JOURNAL = text("""
+# One statement for one change, so that a batch goes in one pipeline. The states are those of the row: an acknowledgement
+# may have come in between. What stands there already is left alone: a batch whose answer was lost is sent again.
+_RECORD = text("""
+    WITH before AS (SELECT alarm_state(is_active, is_acknowledged) AS state FROM alarm WHERE rule_id = :rule_id),
+    after AS (
+        INSERT INTO alarm AS old (rule_id, is_active, is_acknowledged, event_id, raised_time, returned_time, value,
+            quality, seq)
+        VALUES (:rule_id, :is_active, NOT :is_active, :event_id, :raised_time, :returned_time, :value, :quality,
+            nextval('alarm_seq'))
+        ON CONFLICT (rule_id) DO UPDATE SET is_active = excluded.is_active,
+            is_acknowledged = old.is_acknowledged AND NOT excluded.is_active,
+            event_id = CASE WHEN excluded.is_active THEN greatest(excluded.event_id, old.event_id + 1)
+                ELSE old.event_id END,
+            raised_time = excluded.raised_time, returned_time = excluded.returned_time,
+            acknowledged_time = CASE WHEN excluded.is_active THEN NULL ELSE old.acknowledged_time END,
+            acknowledged_by = CASE WHEN excluded.is_active THEN '' ELSE old.acknowledged_by END,
+            value = excluded.value, quality = excluded.quality, seq = excluded.seq
+        WHERE CASE WHEN excluded.is_active THEN excluded.event_id > old.event_id OR excluded.raised_time > old.raised_time
+            ELSE old.is_active AND excluded.raised_time >= old.raised_time END
+        RETURNING *)
     INSERT INTO alarm_journal (rule_id, event_id, previous_state, state, trigger, source_time, value, quality,
         alarm_limit, priority, message)
-    SELECT rule.id, :event_id, :previous, alarm_state(alarm.is_active, alarm.is_acknowledged), 'process', :time,
-        :value, :quality, rule.alarm_limit, rule.priority, rule.message
-    FROM alarm JOIN alarm_rule AS rule ON rule.id = alarm.rule_id WHERE rule.id = :rule_id
+    SELECT rule.id, after.event_id, coalesce(before.state, 'NORM'),
+        alarm_state(after.is_active, after.is_acknowledged), 'process', :time, after.value, after.quality,
+        rule.alarm_limit, rule.priority, rule.message
+    FROM after JOIN alarm_rule AS rule ON rule.id = after.rule_id LEFT JOIN before ON true
 """)
-_STATE = text("SELECT alarm_state(is_active, is_acknowledged) FROM alarm WHERE rule_id = :rule_id")
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 
 
 async def _do(thread: DatabaseThread, work: Callable[[Connection], T]) -> T:
@@ -92,6 +100,7 @@ class PostgresSampleStore:
         cursor = connection.connection.cursor()
         with cursor.copy(f"COPY sample ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)") as copy:
             copy.write(copy_bytes(samples))
+        connection.execute(_LOCK, {"key": LATEST_LOCK})
         connection.execute(_UPDATE_LATEST, _newest(samples))
         connection.execute(text("NOTIFY samples"))
         self._days |= days
@@ -124,6 +133,7 @@ def _newest(samples: Sequence[Sample]) -> dict[str, list[Any]]:
 
 
 def _read_latest(connection: Connection) -> list[Sample]:
+    connection.execute(_LOCK, {"key": LATEST_LOCK})
     connection.execute(_FILL_LATEST)
     return [as_sample(row) for row in connection.execute(select(latest))]
 
@@ -170,25 +180,29 @@ def as_alarm(row: Row[Any]) -> Alarm:
 
 
 def _record(connection: Connection, changes: Sequence[tuple[Alarm, JournalEntry]]) -> None:
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ALARM_LOCK})
-    for changed, entry in changes:
-        row = {
-            "rule_id": entry.rule_id,
-            "event_id": entry.event_id,
-            "time": entry.time,
-            "value": entry.value,
-            "quality": entry.quality,
-        }
-        row["previous"] = connection.execute(_STATE, row).scalar() or "NORM"
-        connection.execute(_RAISED if changed.is_active else _RETURNED, row)
-        connection.execute(_JOURNAL, row)
+    connection.execute(_LOCK, {"key": ALARM_LOCK})
+    if changes:
+        connection.execute(_RECORD, [_change(changed, entry) for changed, entry in changes])
     connection.execute(text("NOTIFY alarms"))
+
+
+def _change(changed: Alarm, entry: JournalEntry) -> dict[str, Any]:
+    return {
+        "rule_id": changed.rule_id,
+        "is_active": changed.is_active,
+        "event_id": changed.event_id,
+        "raised_time": changed.raised_time,
+        "returned_time": changed.returned_time,
+        "time": entry.time,
+        "value": entry.value,
+        "quality": entry.quality,
+    }
 
 
 def _read_acknowledgements(connection: Connection, after: int) -> tuple[list[tuple[int, Acknowledged]], int]:
     journal = alarm_journal.c
     # whoever holds the lock may have drawn a lower id and not committed yet
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ALARM_LOCK})
+    connection.execute(_LOCK, {"key": ALARM_LOCK})
     newest = connection.execute(select(journal.id).order_by(journal.id.desc()).limit(1)).scalar() or 0
     if after < 0 or newest <= after:
         return [], newest

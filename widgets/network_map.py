@@ -269,7 +269,7 @@ class NetworkMap(QWidget):
         painter.fillRect(self.rect(), QColor(self._palette.panel))
         if not self._geometry.networks:
             painter.setPen(QColor(self._palette.label))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No network has been imported yet.")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No network to show yet.")
             painter.end()
             return
         self._paint_picture(painter)

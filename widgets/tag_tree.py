@@ -349,6 +349,7 @@ class TagTree(QWidget):
         self._municipalities: Sequence[Municipality] = ()
         self._tags: Sequence[Tag] = ()
         self._opened: set[tuple[str, ...]] | None = None
+        self.empty_words = "No tags are configured"
         self.model = TagTreeModel(present, now, self)
         self.filter = QLineEdit(self)
         self.filter.setPlaceholderText("Find a tag, asset or place")
@@ -453,7 +454,7 @@ class TagTree(QWidget):
                 self.view.expandRecursively(self.model.index(0, NAME, self.model.index(0, NAME)))
             self._opened = None
         self._span(QModelIndex())
-        self.view.empty_words = "Nothing matches" if text else "No tags are configured"
+        self.view.empty_words = "Nothing matches" if text else self.empty_words
         self._looking.start()
 
     # --- what is open, what is seen

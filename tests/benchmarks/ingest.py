@@ -20,7 +20,9 @@ from typing import Any
 import paho.mqtt.client as paho
 import psutil
 import psycopg
+from asyncua import ua
 from asyncua.client.client import Client
+from asyncua.common.subscription import DataChangeEvent
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import Engine, text
 
@@ -221,7 +223,7 @@ async def _bare_opc_ua(plain: "psycopg.Connection[Any]", load: Load, port: int, 
         subscription = await client.create_subscription(100, None, queue_maxsize=100_000)
         nodes = [client.get_node(f"ns=2;s=v{n}") for n in range(TAGS)]
         ids = {node.nodeid: n for n, node in enumerate(nodes)}
-        await subscription.subscribe_data_change(nodes, queuesize=10, sampling_interval=20)
+        await subscription.subscribe_data_change(nodes, queuesize=10, sampling_interval=ua.Double(20))
         load.start()
         ends, flush = time.monotonic() + seconds + SETTLE_S, time.monotonic()
         sent = 0
@@ -229,7 +231,7 @@ async def _bare_opc_ua(plain: "psycopg.Connection[Any]", load: Load, port: int, 
             if not sent and time.monotonic() > ends - SETTLE_S:
                 sent = load.stop()
             event = await subscription.next_event(timeout=0.1)
-            if event is not None:
+            if isinstance(event, DataChangeEvent):
                 value = event.data.monitored_item.Value
                 rows.append((ids[event.node.nodeid], value.SourceTimestamp, value.Value.Value, 0))
             if rows and time.monotonic() > flush + 0.2:

@@ -71,14 +71,14 @@ def test_acknowledging_what_was_never_raised_is_refused() -> None:
 def test_an_acknowledgement_never_hides_a_new_occurrence(names: list[str]) -> None:
     alarm, journal = Alarm(7), []
     for name in names:
-        event = {
+        events: dict[str, AlarmEvent] = {
             "raise": RAISED,
             "return": RETURNED,
             "ack": acknowledge(alarm.event_id),
             "old ack": acknowledge(alarm.event_id - 1),
-        }[name]
+        }
         try:
-            after, entry = step(alarm, event)
+            after, entry = step(alarm, events[name])
         except IllegalTransition:
             assert name in ("ack", "old ack")
             continue

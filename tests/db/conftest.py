@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests of the database room: the embedded one, made once for the whole run."""
+"""A real PostgreSQL for the tests of the database room, made once for the whole run: the embedded one, and the oldest."""
 
 import tempfile
 from collections.abc import Iterator
@@ -15,10 +15,12 @@ from db.schema import upgrade
 _numbers = count(1)
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[EmbeddedServer]:
+@pytest.fixture(scope="session", params=["embedded", pytest.param("system", marks=pytest.mark.postgresql15)])
+def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
     """Return a running server, its `control_room` database at the newest schema."""
-    with tempfile.TemporaryDirectory(prefix="control-room-test-") as name:
+    with tempfile.TemporaryDirectory(prefix="control-room-test-") as name, pytest.MonkeyPatch.context() as patch:
+        if request.param == "system":
+            patch.setattr("db.pg_binaries._wheel_folders", lambda _: [])
         # PostgreSQL runs as another user when the tests run as root
         Path(name).chmod(0o755)
         running = open_embedded(Path(name), lambda _: None)

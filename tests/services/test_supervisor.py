@@ -13,7 +13,6 @@ from control_room.core.ports import LINK_ADDRESS, LINK_IS_LOST, LINK_IS_UP, Driv
 from control_room.core.samples import Grade, Sample
 from control_room.core.status import LinkState
 from control_room.core.tags import Connection
-from control_room.services import supervisor as room
 from control_room.services.supervisor import Supervisor, backoff_s
 from tests.fakes import START, FakeClock, sample
 
@@ -101,7 +100,7 @@ class Plant:
                 enough.set()
                 await asyncio.Event().wait()
 
-        monkeypatch.setattr(room.asyncio, "sleep", pause)
+        monkeypatch.setattr("asyncio.sleep", pause)
         running = asyncio.create_task(self.supervisor.run())
         await asyncio.wait(
             [running, asyncio.create_task(enough.wait())], return_when=asyncio.FIRST_COMPLETED, timeout=1

@@ -38,7 +38,11 @@ def processes_of(folder: Path) -> list[psutil.Process]:
     found = set()
     for one in psutil.process_iter():
         try:
-            if one.status() != psutil.STATUS_ZOMBIE and one.pid != os.getpid() and str(folder) in " ".join(one.cmdline()):
+            if (
+                one.status() != psutil.STATUS_ZOMBIE
+                and one.pid != os.getpid()
+                and str(folder) in " ".join(one.cmdline())
+            ):
                 found |= {one, *one.children(recursive=True)}
         except psutil.Error:
             continue
@@ -68,7 +72,13 @@ def test_the_demo_survives_the_death_of_its_collector_and_leaves_nothing_behind(
     assert figures["values_dropped"] == 0
     assert figures["tags"] > 300
     assert figures["wire_to_screen_ms_p95"] > 0
-    assert {one.stem for one in (folder / "pictures").glob("*.png")} >= {"window", "map", "trends", "alarms", "navigation"}
+    assert {one.stem for one in (folder / "pictures").glob("*.png")} >= {
+        "window",
+        "map",
+        "trends",
+        "alarms",
+        "navigation",
+    }
     assert processes_of(folder) == []
 
 

@@ -1,7 +1,7 @@
 """The network map: found by name and by place, honest about what it cannot draw or trust."""
 
 from datetime import UTC, datetime
-from math import nan
+from math import nan, sqrt
 
 import pytest
 from hypothesis import given
@@ -184,4 +184,4 @@ def _distance(point: QPointF, start: QPointF, end: QPointF) -> float:
     length2 = QPointF.dotProduct(along, along)
     share = 0.0 if length2 == 0 else min(1.0, max(0.0, QPointF.dotProduct(point - start, along) / length2))
     gap = point - (start + along * share)
-    return QPointF.dotProduct(gap, gap) ** 0.5
+    return sqrt(QPointF.dotProduct(gap, gap))

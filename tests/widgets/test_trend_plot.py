@@ -20,6 +20,8 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class Clock:
+    """A clock that stands."""
+
     now_s = NOW.timestamp()
 
     def __call__(self) -> float:
@@ -51,6 +53,12 @@ def plot(qtbot: QtBot) -> TrendPlot:
     return one
 
 
+def legend(plot: TrendPlot, column: int) -> str:
+    item = plot._legend.item(0, column)
+    assert item is not None
+    return item.text()
+
+
 def line(plot: TrendPlot, tag_id: int, kind: int = 0) -> tuple[np.ndarray, np.ndarray]:
     x, y = plot._lines[tag_id][kind].getData()
     return (np.array([]), np.array([])) if x is None else (x, y)
@@ -76,15 +84,15 @@ def test_bad_values_are_not_drawn_as_measured(plot: TrendPlot) -> None:
     x, y = line(plot, 1)
     lost = (x > NOW.timestamp() - 60) & (x < NOW.timestamp() - 20)
     assert np.isnan(y[lost]).all()
-    assert plot._legend.item(0, 2).text() != ""
+    assert legend(plot, 2) != ""
 
 
 def test_a_stale_value_has_its_mark_and_reason_in_the_legend(plot: TrendPlot) -> None:
     plot.add_pen(tag(1))
     plot.show_sample(sample(1, 4.2, 30, 0x408F))
     plot.flush()
-    assert plot._legend.item(0, 2).text() == "? 4.2"
-    assert "Stale" in plot._legend.item(0, 5).text()
+    assert legend(plot, 2) == "? 4.2"
+    assert "Stale" in legend(plot, 5)
 
 
 def test_what_nobody_watched_is_a_gap(plot: TrendPlot) -> None:
@@ -140,7 +148,7 @@ def test_the_cursor_reads_the_value_that_held(plot: TrendPlot) -> None:
     plot.flush()
     plot._cursor_s = NOW.timestamp() - 70
     plot._show_cursor()
-    assert plot._legend.item(0, 3).text() == "7.0"
+    assert legend(plot, 3) == "7.0"
 
 
 def test_pens_of_many_units_and_states_and_a_focus(plot: TrendPlot) -> None:
@@ -160,7 +168,9 @@ def test_pens_of_many_units_and_states_and_a_focus(plot: TrendPlot) -> None:
 def test_removing_a_pen_frees_its_colour(plot: TrendPlot, qtbot: QtBot) -> None:
     for number in range(3):
         plot.add_pen(tag(number))
-    cross = plot._legend.visualItemRect(plot._legend.item(1, 6)).center()
+    item = plot._legend.item(1, 6)
+    assert item is not None
+    cross = plot._legend.visualItemRect(item).center()
     qtbot.mouseClick(plot._legend.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(cross))
     assert plot.pens() == [0, 2]
     plot.add_pen(tag(7))

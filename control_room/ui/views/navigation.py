@@ -41,6 +41,8 @@ class NavigationView(QWidget):
 
     def _configured(self) -> None:
         known = self._console.room.configuration
+        is_known = self._console.room.is_configured
+        self.tree.empty_words = "No tags are configured" if is_known else "Waiting for the database"
         self.tree.show_tags(known.municipalities, known.tags)
         self.tree.show_alarms(self._console.alarms.marks)
 

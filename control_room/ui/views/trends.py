@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QSettings
-from PySide6.QtWidgets import QInputDialog, QTabWidget, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtWidgets import QInputDialog, QLabel, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from control_room.core.alarms import AlarmKind
 from control_room.core.errors import ControlRoomError
@@ -121,6 +121,10 @@ class TrendsView(QWidget):
         column.setContentsMargins(4, 4, 4, 4)
         column.addWidget(self.notice_bar)
         column.addWidget(self.tabs, 1)
+        self._waiting = QLabel(self)
+        self._waiting.setProperty("role", "label")
+        self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        column.addWidget(self._waiting, 1)
         self._connect()
         self._dress()
         self._configured()
@@ -181,6 +185,9 @@ class TrendsView(QWidget):
 
     def _configured(self) -> None:
         room = self._console.room
+        self._waiting.setText("No tags are configured" if room.is_configured else "Waiting for the database")
+        self._waiting.setVisible(not room.tags)
+        self.tabs.setVisible(bool(room.tags))
         # before anything was imported there is nothing worth to remember or to begin with
         if not room.tags:
             return
