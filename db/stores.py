@@ -61,14 +61,15 @@ _RECORD = text("""
             raised_time = excluded.raised_time, returned_time = excluded.returned_time,
             acknowledged_time = CASE WHEN excluded.is_active THEN NULL ELSE old.acknowledged_time END,
             acknowledged_by = CASE WHEN excluded.is_active THEN '' ELSE old.acknowledged_by END,
-            value = excluded.value, quality = excluded.quality, seq = excluded.seq
+            value = CASE WHEN excluded.is_active THEN excluded.value ELSE old.value END,
+            quality = CASE WHEN excluded.is_active THEN excluded.quality ELSE old.quality END, seq = excluded.seq
         WHERE CASE WHEN excluded.is_active THEN excluded.event_id > old.event_id OR excluded.raised_time > old.raised_time
             ELSE old.is_active AND excluded.raised_time >= old.raised_time END
         RETURNING *)
     INSERT INTO alarm_journal (rule_id, event_id, previous_state, state, trigger, source_time, value, quality,
         alarm_limit, priority, message)
     SELECT rule.id, after.event_id, coalesce(before.state, 'NORM'),
-        alarm_state(after.is_active, after.is_acknowledged), 'process', :time, after.value, after.quality,
+        alarm_state(after.is_active, after.is_acknowledged), 'process', :time, :value, :quality,
         rule.alarm_limit, rule.priority, rule.message
     FROM after JOIN alarm_rule AS rule ON rule.id = after.rule_id LEFT JOIN before ON true
 """)

@@ -118,8 +118,8 @@ class AlarmBanner(QWidget):
         count = self._counts[priority]
         top = (HEIGHT - SYMBOL) / 2
         if count:
-            is_filled = self._is_lit or priority not in self._flashing
-            paint_alarm_symbol(painter, QRectF(left, top, SYMBOL, SYMBOL), priority, self._palette, is_filled=is_filled)
+            is_lit = self._is_lit or priority not in self._flashing
+            paint_alarm_symbol(painter, QRectF(left, top, SYMBOL, SYMBOL), priority, self._palette, is_lit=is_lit)
         painter.setPen(QColor(self._palette.text if count else self._palette.faint))
         words = f"{count:,}" if count else f"P{int(priority)}: {0 if self._is_known else '?'}"
         box = QRectF(left + (SYMBOL + 5 if count else 0), 0, _COUNT_WIDTH, HEIGHT)
@@ -132,8 +132,8 @@ class AlarmBanner(QWidget):
         )
         symbol = QRectF(place.left() + 8, (HEIGHT - SYMBOL) / 2, SYMBOL, SYMBOL)
         if row.alarm.is_active or self._is_lit:
-            is_filled = row.alarm.is_active and self._is_lit
-            paint_alarm_symbol(painter, symbol, row.rule.priority, self._palette, is_filled=is_filled)
+            is_active, is_lit = row.alarm.is_active, self._is_lit
+            paint_alarm_symbol(painter, symbol, row.rule.priority, self._palette, is_active=is_active, is_lit=is_lit)
         text = place.adjusted(SYMBOL + 14, 3, -6, -3)
         metrics = painter.fontMetrics()
         lines = (f"{time_text(row.alarm.raised_time)}  {row.municipality}", row.message)

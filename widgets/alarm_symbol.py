@@ -24,13 +24,21 @@ def symbol_shape(priority: Priority, rect: QRectF) -> QPolygonF:
 
 
 def paint_alarm_symbol(
-    painter: QPainter, rect: QRectF, priority: Priority, palette: Palette, *, is_filled: bool = True
+    painter: QPainter,
+    rect: QRectF,
+    priority: Priority,
+    palette: Palette,
+    *,
+    is_active: bool = True,
+    is_lit: bool = True,
 ) -> None:
-    """Paint the symbol; an unfilled one is the dark half of the flashing, or an alarm whose condition is gone."""
+    """Paint the symbol: hollow when the condition is gone; `is_lit` False is the dark half of the flashing."""
+    is_filled = is_active and is_lit
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     inner = rect.adjusted(1.5, 1.5, -1.5, -1.5)
-    colour = QColor(palette.priorities[priority])
+    # priority stays readable in every half: an alarm must not vanish for a glance that comes at the wrong moment
+    colour = QColor(palette.priorities[priority] if is_active or is_lit else palette.label)
     painter.setPen(QPen(QColor(palette.symbol_outline) if is_filled else colour, 1.5 if is_filled else 2.0))
     painter.setBrush(colour if is_filled else Qt.BrushStyle.NoBrush)
     painter.drawPolygon(symbol_shape(priority, inner))

@@ -377,10 +377,10 @@ class _RowDelegate(QStyledItemDelegate):
     def _paint_symbol(self, painter: QPainter, box: QRectF, row: AlarmRow) -> None:
         place = QRectF(0, 0, _SYMBOL_PX, _SYMBOL_PX)
         place.moveCenter(box.center())
-        is_dark_half = row.needs_acknowledgement and not self._table.is_lit
-        is_filled = row.alarm.is_active and not is_dark_half
-        if not (is_dark_half and not row.alarm.is_active):
-            paint_alarm_symbol(painter, place, row.rule.priority, self._table.colours, is_filled=is_filled)
+        is_lit = self._table.is_lit or not row.needs_acknowledgement
+        paint_alarm_symbol(
+            painter, place, row.rule.priority, self._table.colours, is_active=row.alarm.is_active, is_lit=is_lit
+        )
 
 
 class AlarmTable(QTableView):

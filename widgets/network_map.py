@@ -44,8 +44,10 @@ MARGIN = 0.3
 ZOOM_STEP = 1.25
 HIT_PX = 13.0
 PIPE_HIT_PX = 6.0
+NAMES_PX = 40
+LEGEND_PX = 56
 # metres a pixel: nearer than this labels appear, farther than that only the municipality's name and alarms remain
-LABELS_M_PER_PX = 40.0
+LABELS_M_PER_PX = 60.0
 FAR_M_PER_PX = 110.0
 LAYERS = {"Pressure": Quantity.PRESSURE, "Flow": Quantity.FLOW, "Chlorine": Quantity.CHLORINE}
 _MAIN = {NodeKind.TANK: Quantity.LEVEL, LinkKind.PUMP: Quantity.STATE, LinkKind.VALVE: Quantity.POSITION}
@@ -139,7 +141,7 @@ class NetworkMap(QWidget):
     def set_blink(self, is_lit: bool) -> None:
         """Flash the symbols of what is not acknowledged."""
         self._is_lit = is_lit
-        if any(state is AlarmState.UNACKNOWLEDGED for _, state in self._alarms.values()):
+        if any(state is not AlarmState.ACKNOWLEDGED for _, state in self._alarms.values()):
             self.update()
 
     def set_layer(self, quantity: Quantity) -> None:
@@ -205,9 +207,10 @@ class NetworkMap(QWidget):
     def _fit(self, bounds: QRectF) -> None:
         if bounds.isNull() or not self.width():
             return
-        # room for the names above the networks
-        m_per_px = max(bounds.width() / self.width(), bounds.height() / max(1, self.height() - 60), 0.05) * 1.15
-        self._look_at(bounds.center(), m_per_px)
+        # room for the names above the networks, for the scale and the legend below them
+        height = max(1, self.height() - NAMES_PX - LEGEND_PX)
+        m_per_px = max(bounds.width() / self.width(), bounds.height() / height, 0.05) * 1.1
+        self._look_at(bounds.center() + QPointF(0, (LEGEND_PX - NAMES_PX) / 2 * m_per_px), m_per_px)
 
     def _look_at(self, centre: QPointF, m_per_px: float) -> None:
         self._is_untouched = False
@@ -360,8 +363,9 @@ class NetworkMap(QWidget):
         for (priority, state), at in sorted(alarms, key=lambda one: _urgency(one[0]), reverse=True):
             side = 18.0
             box = QRectF(at.x() + size * 0.35, at.y() - size * 0.35 - side, side, side)
-            is_filled = state is not AlarmState.RETURNED and (self._is_lit or state is not AlarmState.UNACKNOWLEDGED)
-            paint_alarm_symbol(painter, box, priority, self._palette, is_filled=is_filled)
+            is_lit = self._is_lit or state is AlarmState.ACKNOWLEDGED
+            is_active = state is not AlarmState.RETURNED
+            paint_alarm_symbol(painter, box, priority, self._palette, is_active=is_active, is_lit=is_lit)
             taken.append(box)
 
     def _paint_labels(
@@ -422,14 +426,14 @@ class NetworkMap(QWidget):
         if not marks:
             return
         priority, state = min(marks, key=_urgency)
-        is_filled = self._is_lit or state is not AlarmState.UNACKNOWLEDGED
+        is_lit = self._is_lit or state is AlarmState.ACKNOWLEDGED
+        is_active = state is not AlarmState.RETURNED
+        symbol = QRectF(at.x() - 28, at.y() - 12, 24, 24)
         ground = QColor(self._palette.raised)
         painter.setPen(QColor(self._palette.border))
         painter.setBrush(ground)
         painter.drawRoundedRect(QRectF(at.x() - 34, at.y() - 17, 68, 34), 5, 5)
-        paint_alarm_symbol(
-            painter, QRectF(at.x() - 28, at.y() - 12, 24, 24), priority, self._palette, is_filled=is_filled
-        )
+        paint_alarm_symbol(painter, symbol, priority, self._palette, is_active=is_active, is_lit=is_lit)
         painter.setPen(QColor(self._palette.text))
         box = QRectF(at.x(), at.y() - 14, 32, 28)
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, str(len(marks)))
@@ -457,35 +461,30 @@ class NetworkMap(QWidget):
             painter.drawText(QRectF(left + width + 20, bottom - 14, 420, 16), Qt.AlignmentFlag.AlignLeft, note)
 
     def _paint_legend(self, painter: QPainter) -> None:
-        if self._m_per_px >= FAR_M_PER_PX or self.width() < 560 or self.height() < 320:
+        """Paint the colours of the measuring points, from low to high; symbols are explained by tooltips and the handbook."""
+        if self._m_per_px >= FAR_M_PER_PX or self.width() < 480:
             return
-        scale, row = self._palette.scale, 17
-        title = {quantity: name for name, quantity in LAYERS.items()}.get(self._layer, "")
-        rows = len(scale) + 5
-        box = QRectF(self.width() - 200, self.height() - rows * row - 34, 188, rows * row + 22)
+        title = next(name for name, quantity in LAYERS.items() if quantity is self._layer)
+        box = QRectF(self.width() - 288, self.height() - LEGEND_PX + 8, 280, LEGEND_PX - 16)
         ground = QColor(self._palette.raised)
         ground.setAlpha(235)
         painter.setPen(QColor(self._palette.border))
         painter.setBrush(ground)
         painter.drawRoundedRect(box, 4, 4)
+        points: list[tuple[str, str | None]] = [
+            ("0", self._palette.scale[0]),
+            *(("", colour) for colour in self._palette.scale[1:-1]),
+        ]
+        points += [("100 %", self._palette.scale[-1]), ("bad or stale", None)]
+        places = [18.0, 42.0, 66.0, 90.0, 114.0, 190.0]
         painter.setPen(QColor(self._palette.text))
-        left, top = box.left() + 12, box.top() + 6
-
-        def line(number: int, text: str) -> QPointF:
-            painter.setPen(QColor(self._palette.text))
-            painter.drawText(QRectF(left + 26, top + number * row, 152, row), Qt.AlignmentFlag.AlignVCenter, text)
-            return QPointF(left + 9, top + number * row + row / 2)
-
-        painter.drawText(QRectF(left, top, 170, row), Qt.AlignmentFlag.AlignVCenter, f"{title}, share of range")
-        for number, colour in enumerate(reversed(scale), 1):
-            part = len(scale) - number
-            at = line(number, f"{100 * part // len(scale)} – {100 * (part + 1) // len(scale)} %")
+        row = QRectF(box.left() + 8, box.top() + 1, box.width() - 16, 17)
+        painter.drawText(row, Qt.AlignmentFlag.AlignVCenter, f"{title}, share of its range")
+        for (words, colour), x in zip(points, places, strict=True):
+            at = QPointF(box.left() + x, box.bottom() - 11)
             paint_point(painter, at, 11, colour, self._palette)
-        paint_point(painter, line(len(scale) + 1, "not trustworthy"), 11, None, self._palette)
-        paint_tank(painter, line(len(scale) + 2, "tank, filled to its level"), 13, 0.6, self._palette)
-        along = QPointF(1, 0)
-        paint_pump(painter, line(len(scale) + 3, "pump, running") - QPointF(0, 0), along, 13, True, self._palette)
-        paint_pump(painter, line(len(scale) + 4, "pump, stopped"), along, 13, False, self._palette)
+            painter.setPen(QColor(self._palette.text))
+            painter.drawText(QRectF(at.x() + 8, at.y() - 9, 90, 18), Qt.AlignmentFlag.AlignVCenter, words)
 
     # --- what the person does
 

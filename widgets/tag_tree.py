@@ -222,15 +222,15 @@ class TagTreeModel(QAbstractItemModel):
         if role == _ROLE.DisplayRole:
             return f"{branch.name}  ({branch.count})" if branch.count and branch.tag is None else branch.name
         if role == _ROLE.DecorationRole and branch.worst is not None:
-            return self._icon(branch.worst, is_filled=self.is_lit or not branch.is_flashing)
+            return self._icon(branch.worst, is_lit=self.is_lit or not branch.is_flashing)
         if role == _ROLE.SizeHintRole:
             return QSize(0, _ROW_PX)
         return None
 
-    def _icon(self, priority: Priority, *, is_filled: bool) -> QIcon:
-        key = (priority, is_filled)
+    def _icon(self, priority: Priority, *, is_lit: bool) -> QIcon:
+        key = (priority, is_lit)
         if key not in self._icons:
-            self._icons[key] = _symbol(priority, self._palette, is_filled=is_filled)
+            self._icons[key] = _symbol(priority, self._palette, is_lit=is_lit)
         return self._icons[key]
 
     def mimeTypes(self) -> list[str]:
@@ -276,11 +276,11 @@ def _matches(tag: Tag, place: Place, words: Sequence[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _symbol(priority: Priority, palette: Palette, *, is_filled: bool) -> QIcon:
+def _symbol(priority: Priority, palette: Palette, *, is_lit: bool) -> QIcon:
     picture = QPixmap(_SYMBOL_PX, _SYMBOL_PX)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
-    paint_alarm_symbol(painter, QRectF(0, 0, _SYMBOL_PX, _SYMBOL_PX), priority, palette, is_filled=is_filled)
+    paint_alarm_symbol(painter, QRectF(0, 0, _SYMBOL_PX, _SYMBOL_PX), priority, palette, is_lit=is_lit)
     painter.end()
     icon = QIcon(picture)
     # a selected row keeps the alarm's true colours

@@ -66,7 +66,7 @@ class AlarmRule:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """The facts of one alarm. `event_id` counts the occurrences: 0 means never raised."""
+    """The facts of one alarm. `event_id` counts the occurrences: 0 means never raised. `value`, `quality`: at raising."""
 
     rule_id: int
     is_active: bool = False
@@ -173,7 +173,8 @@ def _raised(alarm: Alarm, event: Raised) -> Alarm:
 def _returned(alarm: Alarm, event: Returned) -> Alarm:
     if not alarm.is_active:
         return alarm
-    return replace(alarm, is_active=False, returned_time=event.time, value=event.value, quality=event.quality)
+    # value and quality stay those of raising: the board says why the alarm came; the journal has both
+    return replace(alarm, is_active=False, returned_time=event.time)
 
 
 def _acknowledged(alarm: Alarm, event: Acknowledged) -> Alarm:
@@ -186,6 +187,7 @@ def _acknowledged(alarm: Alarm, event: Acknowledged) -> Alarm:
 
 def _entry(before: Alarm, after: Alarm, event: AlarmEvent) -> JournalEntry:
     is_operator = isinstance(event, Acknowledged)
+    measured = after if isinstance(event, Acknowledged) else event
     return JournalEntry(
         rule_id=after.rule_id,
         event_id=after.event_id,
@@ -193,8 +195,8 @@ def _entry(before: Alarm, after: Alarm, event: AlarmEvent) -> JournalEntry:
         state=after.state,
         trigger=Trigger.OPERATOR if is_operator else Trigger.PROCESS,
         time=event.time,
-        value=after.value,
-        quality=after.quality,
+        value=measured.value,
+        quality=measured.quality,
         person=event.person if isinstance(event, Acknowledged) else "",
         comment=event.comment if isinstance(event, Acknowledged) else "",
     )

@@ -72,4 +72,4 @@ class Tag:
         if self.states:
             index = round(value)
             return self.states[index] if 0 <= index < len(self.states) else f"{value:g}?"
-        return f"{value:.{self.decimals}f}"
+        return f"{value:z.{self.decimals}f}"
