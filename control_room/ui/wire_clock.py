@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterable
 from datetime import datetime
 
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from control_room.core.samples import Grade, Sample
@@ -19,6 +19,9 @@ class WireClock(QObject):
 
     Samples that had arrived before the clock began are not counted: they are told when a view opens, not when measured.
     """
+
+    # the first sample since the clock began was painted
+    measured = Signal()
 
     def __init__(self, room: Room, widgets: Iterable[QWidget], parent: QObject | None = None) -> None:
         """Begin now; `widgets` are those whose painting counts."""
@@ -55,6 +58,8 @@ class WireClock(QObject):
         """Note a painting."""
         if event.type() == QEvent.Type.Paint and self._waiting:
             now = self._room.now()
+            if not self._delays_ms:
+                self.measured.emit()
             self._delays_ms.extend((now - arrival).total_seconds() * 1_000 for arrival in self._waiting)
             self._waiting.clear()
             if len(self._delays_ms) > LIMIT:
