@@ -45,6 +45,7 @@ class Supervisor:
     ) -> None:
         """Watch `items` over `connection`; `spec` is None for a protocol that nobody knows. `clock` is aware UTC."""
         self._connection = connection
+        self._title = f"Connection {connection.id} ({connection.name})"
         self._spec = spec
         self._items = tuple(item for item in items if item.address != LINK_ADDRESS)
         self._link_tags = tuple(item.tag_id for item in items if item.address == LINK_ADDRESS)
@@ -67,7 +68,13 @@ class Supervisor:
         self._marks: deque[tuple[datetime, int]] = deque([(self._since, 0)])
 
     async def run(self) -> None:
-        """Connect again and again until cancelled."""
+        """Connect again and again until cancelled; then nobody watches the items any more, and they are stale."""
+        try:
+            await self._keep_up()
+        finally:
+            self._mark_stale(self._clock())
+
+    async def _keep_up(self) -> None:
         attempt = 0
         while True:
             self._stood_s = 0.0
@@ -104,9 +111,10 @@ class Supervisor:
         if self._state is not LinkState.DOWN:
             self._state, self._since = LinkState.DOWN, now
             self._mark_stale(now)
+            self._publish_on(self._link_samples(LINK_IS_LOST, now))
         self._reason = str(fault)
         if not self._told_down:
-            log.warning("%s lost: %s", self._connection.name, fault)
+            log.warning("%s lost: %s", self._title, fault)
         self._told_down = True
 
     def _mark_stale(self, now: datetime) -> None:
@@ -117,7 +125,8 @@ class Supervisor:
             if item.tag_id not in known or known[item.tag_id].grade < Grade.STALE
         ]
         self._newest.update((sample.tag_id, sample) for sample in lost)
-        self._publish_on([*lost, *self._link_samples(LINK_IS_LOST, now)])
+        if lost:
+            self._publish_on(lost)
 
     def _link_samples(self, value: float, now: datetime) -> list[Sample]:
         return [Sample(tag_id, value, GOOD, now, now) for tag_id in self._link_tags]
@@ -126,7 +135,7 @@ class Supervisor:
         frames = traceback.extract_tb(bug.__traceback__)
         fingerprint = f"{type(bug).__name__} {frames[-1].filename}:{frames[-1].lineno}"
         if fingerprint not in self._bugs:
-            log.error("%s: a fault of the driver", self._connection.name, exc_info=bug)
+            log.error("%s: a fault of the driver", self._title, exc_info=bug)
         self._bugs.add(fingerprint)
 
     async def write(self, tag_id: int, value: float) -> None:
@@ -156,7 +165,7 @@ class Supervisor:
         """Take note that the link stands."""
         now = self._clock()
         if self._told_down:
-            log.info("%s is back after %.0f s", self._connection.name, (now - self._since).total_seconds())
+            log.info("%s is back after %.0f s", self._title, (now - self._since).total_seconds())
         self._state, self._since, self._reason, self._told_down = LinkState.UP, now, "", False
         self._publish_on(self._link_samples(LINK_IS_UP, now))
 
