@@ -42,6 +42,7 @@ class LocalServer:
     server: EmbeddedServer
     participants: Participants
     folder: Path
+    _is_closed: bool = False
 
     @classmethod
     def open(cls, folder: Path, report: Report) -> "LocalServer":
@@ -58,10 +59,20 @@ class LocalServer:
         """Return how the login role `role` reaches the database."""
         return self.server.url(role)
 
-    def keep_collecting(self) -> None:
-        """Start a collector when none runs (any more)."""
+    def keep_running(self) -> None:
+        """Start the database and a collector when they do not run (any more)."""
+        self._keep_serving()
         if not self.participants.processes("collector"):
             self._spawn(["collect", "--data-folder", str(self.folder)])
+
+    def _keep_serving(self) -> None:
+        if self._is_closed or self.server.is_alive():
+            return
+        log.warning("The database has died and is started again.")
+        with folder_lock(self.folder):
+            # another seat may have been faster, and the last one that leaves must not find it risen again
+            if not self._is_closed and not self.server.is_alive():
+                self.server.restart()
 
     def _spawn(self, arguments: Sequence[str]) -> None:
         log.info("Starting: control-room %s", " ".join(arguments))
@@ -72,6 +83,7 @@ class LocalServer:
 
     def close(self, before_stop: Callable[[], None]) -> None:
         """Leave; the last one stops the collectors, calls `before_stop` and stops the server."""
+        self._is_closed = True
         with folder_lock(self.folder):
             if not self.participants.leave():
                 before_stop()

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S = 30.0
 RETRY_S = 2.0
-COLLECTOR_CHECK_S = 2.0
+LOCAL_CHECK_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Seat:
         self._live_tags.use_reader(self._live.watch)
         self._live.start()
         self._wants_configuration.set()
-        tasks = [asyncio.create_task(self._follow_configuration()), asyncio.create_task(self._keep_collecting())]
+        tasks = [asyncio.create_task(self._follow_configuration()), asyncio.create_task(self._keep_local_running())]
         tasks += [asyncio.create_task(guest.accompany(self)) for guest in guests]
         stopped = asyncio.create_task(self.closing.wait())
         await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -134,11 +134,14 @@ class Seat:
                 self._wants_configuration.set()
                 await asyncio.sleep(RETRY_S)
 
-    async def _keep_collecting(self) -> None:
+    async def _keep_local_running(self) -> None:
         while True:
             if self.local is not None:
-                await asyncio.to_thread(self.local.keep_collecting)
-            await asyncio.sleep(COLLECTOR_CHECK_S)
+                try:
+                    await asyncio.to_thread(self.local.keep_running)
+                except ControlRoomError as fault:
+                    log.error("%s %s", fault, fault.advice)
+            await asyncio.sleep(LOCAL_CHECK_S)
 
     async def _close(self, guests: Sequence[Guest]) -> None:
         # the person sees the window go at once; what needs time happens behind

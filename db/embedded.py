@@ -64,6 +64,7 @@ class Credentials:
 class EmbeddedServer:
     """A running server: on loopback, SCRAM for everybody. `is_attached`: somebody else had started it."""
 
+    folder: Path
     port: int
     credentials: Credentials
     data_folder: Path
@@ -74,6 +75,17 @@ class EmbeddedServer:
         """Return how `role` reaches the database."""
         word = self.credentials.passwords()[role]
         return URL.create("postgresql+psycopg", role, word, HOST, self.port, database)
+
+    def is_alive(self) -> bool:
+        """Return whether the server's process is there."""
+        return _postmaster(self.data_folder) is not None
+
+    def restart(self) -> None:
+        """Start a server that died, on the port that everybody knows; the caller holds the folder's lock.
+
+        Raises CannotStart or DiskFull.
+        """
+        _start(self.folder, self.data_folder, self.credentials, self.programs)
 
     def stop(self) -> None:
         """Stop the server: fast, and at once when that takes too long."""
@@ -150,11 +162,11 @@ def _open(folder: Path, report: Report) -> EmbeddedServer:
     _refuse_other_version(data_folder, programs)
     port = _running_port(data_folder, credentials)
     if port is not None:
-        return EmbeddedServer(port, credentials, data_folder, programs, is_attached=True)
+        return EmbeddedServer(folder, port, credentials, data_folder, programs, is_attached=True)
     report("Starting the database …")
     port = _start(folder, data_folder, credentials, programs)
     _make_database(port, credentials)
-    return EmbeddedServer(port, credentials, data_folder, programs, is_attached=False)
+    return EmbeddedServer(folder, port, credentials, data_folder, programs, is_attached=False)
 
 
 def _data_folder(folder: Path, programs: Programs) -> Path:
@@ -328,6 +340,9 @@ def _choose_port(folder: Path) -> int:
     with suppress(OSError, ValueError):
         wanted = int((folder / "port").read_text(encoding="ascii"))
         with socket.socket() as probe:
+            if os.name == "posix":
+                # else the connections that a killed server left behind would hold the port for a minute
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((HOST, wanted))
             return wanted
     with socket.socket() as probe:

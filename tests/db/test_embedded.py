@@ -150,3 +150,14 @@ def test_a_full_disk_is_said(short_path: Path) -> None:
 
 def test_the_programs_are_new_enough() -> None:
     assert find_programs().major >= 15
+
+
+def test_a_server_that_died_under_its_users_rises_on_the_same_port(running: EmbeddedServer) -> None:
+    assert running.is_alive()
+    died = postmaster(running)
+    died.kill()
+    died.wait(10)
+    assert not running.is_alive()
+    running.restart()
+    with connect(running) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)

@@ -56,14 +56,26 @@ def until(is_so: Callable[[], object], timeout_s: float) -> None:
         time.sleep(0.1)
 
 
-def test_the_demo_survives_the_death_of_its_collector_and_leaves_nothing_behind(folder: Path) -> None:
-    with demo(folder, 45) as running:
+def postmaster(folder: Path) -> psutil.Process | None:
+    try:
+        return psutil.Process(int((folder / "postgres" / "postmaster.pid").read_text().split()[0]))
+    except (OSError, psutil.Error):
+        return None
+
+
+def test_the_demo_survives_the_death_of_its_collector_and_database_and_leaves_nothing_behind(folder: Path) -> None:
+    with demo(folder, 60) as running:
         registry = Participants(folder)
         until(lambda: registry.processes("collector") and (folder / "plant.json").exists(), 60)
         first = registry.processes("collector")[0]
         time.sleep(5)  # values must flow before the collector dies
         first.kill()
         until(lambda: any(one != first for one in registry.processes("collector")), 15)
+        time.sleep(5)
+        database = postmaster(folder)
+        assert database is not None
+        database.kill()
+        until(lambda: postmaster(folder) not in (None, database), 40)
         _, said = running.communicate(timeout=150)
     assert running.returncode == 0, said
     assert "Traceback" not in said
