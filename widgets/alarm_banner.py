@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from heapq import nlargest
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QLineF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from control_room.core.alarms import Priority
@@ -23,7 +23,7 @@ _WAITING_WIDTH = 168
 
 
 class AlarmBanner(QWidget):
-    """One line on every layout; a click on an entry leads to the board."""
+    """One line on every layout; a click on an entry, or Enter for the newest, leads to the board."""
 
     alarm_clicked = Signal(int)
     board_wanted = Signal()
@@ -39,7 +39,7 @@ class AlarmBanner(QWidget):
         self._is_lit = True
         self._is_known = False
         self.setFixedHeight(HEIGHT)
-        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName("Alarm banner")
 
@@ -112,6 +112,10 @@ class AlarmBanner(QWidget):
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.text())
         for place, row in self._places():
             self._paint_entry(painter, place, row)
+        if self.hasFocus():
+            painter.setPen(QPen(QColor(self._palette.selection), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         painter.end()
 
     def _paint_count(self, painter: QPainter, left: float, priority: Priority) -> None:
@@ -127,13 +131,10 @@ class AlarmBanner(QWidget):
 
     def _paint_entry(self, painter: QPainter, place: QRectF, row: AlarmRow) -> None:
         painter.setPen(QColor(self._palette.border))
-        painter.drawLine(
-            place.topLeft() + QRectF(0, 8, 0, 0).topLeft(), place.bottomLeft() - QRectF(0, 8, 0, 0).topLeft()
-        )
+        painter.drawLine(QLineF(place.left(), place.top() + 8, place.left(), place.bottom() - 8))
         symbol = QRectF(place.left() + 8, (HEIGHT - SYMBOL) / 2, SYMBOL, SYMBOL)
-        if row.alarm.is_active or self._is_lit:
-            is_active, is_lit = row.alarm.is_active, self._is_lit
-            paint_alarm_symbol(painter, symbol, row.rule.priority, self._palette, is_active=is_active, is_lit=is_lit)
+        is_active, is_lit = row.alarm.is_active, self._is_lit
+        paint_alarm_symbol(painter, symbol, row.rule.priority, self._palette, is_active=is_active, is_lit=is_lit)
         text = place.adjusted(SYMBOL + 14, 3, -6, -3)
         metrics = painter.fontMetrics()
         lines = (f"{time_text(row.alarm.raised_time)}  {row.municipality}", row.message)
@@ -149,3 +150,11 @@ class AlarmBanner(QWidget):
                 self.alarm_clicked.emit(row.rule.id)
                 return
         self.board_wanted.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            super().keyPressEvent(event)
+        elif self._newest:
+            self.alarm_clicked.emit(self._newest[0].rule.id)
+        else:
+            self.board_wanted.emit()

@@ -27,12 +27,14 @@ from control_room.core.samples import Sample
 from control_room.core.tags import Tag
 from widgets.alarm_symbol import paint_alarm_symbol
 from widgets.palette import LIGHT, Palette
-from widgets.quality import explanation
+from widgets.quality import STATE_WORDS, explanation
 from widgets.value_cell import aged_text, fitting, paint_value
 
 Index = QModelIndex | QPersistentModelIndex
 Present = Callable[[int], Sample | None]
 SortKey = tuple[Any, ...]
+# rule id and event id: an alarm that was raised once
+Occurrence = tuple[int, int]
 _ROLE = Qt.ItemDataRole
 _ROW_PX = 27
 _SYMBOL_PX = 21
@@ -41,12 +43,6 @@ _PAD_PX = 7
 _FEW = 20
 # a narrower table leaves out the tag's name, which the message mostly repeats, and who acknowledged
 _WIDE_PX = 1240
-STATE_WORDS = {
-    AlarmState.UNACKNOWLEDGED: "unacknowledged",
-    AlarmState.ACKNOWLEDGED: "acknowledged",
-    AlarmState.RETURNED: "returned, unackn.",
-    AlarmState.NORMAL: "normal",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +94,8 @@ def raise_texts(row: AlarmRow) -> tuple[str, ...]:
 
 
 def _state_text(row: AlarmRow) -> str:
-    return STATE_WORDS[row.alarm.state]
+    words = STATE_WORDS[row.alarm.state]
+    return f"{words}, unackn." if row.alarm.state is AlarmState.RETURNED else words
 
 
 def _narrow_state_text(row: AlarmRow) -> str:
@@ -111,11 +108,15 @@ def _by_text(row: AlarmRow) -> str:
     return f"{row.alarm.acknowledged_by}, {time_text(row.alarm.acknowledged_time)}"
 
 
+def _by_tag(row: AlarmRow) -> SortKey:
+    return (row.tag.name,)
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: its title, widths in a wide and in a narrow table (0: not shown there), its words.
 
-    `key` comes before the board's own order when a person sorts by the column.
+    `key` comes before the board's own order when a person sorts by the column; `order` says so where the title does not.
     """
 
     title: str
@@ -124,17 +125,20 @@ class Column:
     text: Callable[[AlarmRow], str]
     key: Callable[[AlarmRow], SortKey]
     is_number: bool = False
+    order: str = ""
 
 
+# values of different units have no order
+_BY_TAG = "Click to sort by the tag's name"
 SYMBOL, RAISED, PLACE, TAG, MESSAGE, AT_RAISE, NOW, STATE, BY = range(9)
 COLUMNS = (
-    Column("P", 38, 38, lambda _: "", lambda _: ()),
+    Column("P", 38, 38, lambda _: "", lambda _: (), order="Priority, then the newest first"),
     Column("Raised", 124, 116, lambda row: time_text(row.alarm.raised_time), lambda row: (-row.raised_s(),)),
     Column("Place", 230, 180, lambda row: row.place, lambda row: (row.place,)),
     Column("Tag", 200, 0, lambda row: row.tag.name, lambda row: (row.tag.name,)),
     Column("Alarm", 0, 0, lambda row: row.message, lambda row: (row.message,)),
-    Column("When raised", 150, 120, lambda row: raise_texts(row)[0], lambda row: (row.tag.name,), is_number=True),
-    Column("Now", 140, 126, lambda _: "", lambda row: (row.tag.name,), is_number=True),
+    Column("When raised", 150, 120, lambda row: raise_texts(row)[0], _by_tag, True, _BY_TAG),
+    Column("Now", 140, 126, lambda _: "", _by_tag, True, _BY_TAG),
     Column("State", 148, 142, _state_text, lambda row: (row.alarm.is_acknowledged, not row.alarm.is_active)),
     Column("Acknowledged by", 196, 0, _by_text, lambda row: (row.alarm.acknowledged_by,)),
 )
@@ -147,12 +151,13 @@ def board_order(row: AlarmRow) -> SortKey:
 
 @dataclass(frozen=True, slots=True)
 class AlarmFilter:
-    """What the person wants to see; every word of `text` must occur."""
+    """What the person wants to see; every word of `text` must occur, and `tag_ids` are the only tags when there are any."""
 
     text: str = ""
     priority: Priority | None = None
     state: AlarmState | None = None
     municipality: str = ""
+    tag_ids: frozenset[int] | None = None
 
     def accepts(self, row: AlarmRow) -> bool:
         """Return whether the row is wanted."""
@@ -161,6 +166,8 @@ class AlarmFilter:
         if self.state is not None and row.alarm.state is not self.state:
             return False
         if self.municipality and row.municipality != self.municipality:
+            return False
+        if self.tag_ids is not None and row.tag.id not in self.tag_ids:
             return False
         if not self.text:
             return True
@@ -296,11 +303,7 @@ class AlarmModel(QAbstractTableModel):
         if role not in (_ROLE.DisplayRole, _ROLE.ToolTipRole):
             return None
         if role == _ROLE.ToolTipRole:
-            return (
-                "Priority, then the newest first"
-                if section == SYMBOL
-                else f"Click to sort by {COLUMNS[section].title.lower()}"
-            )
+            return COLUMNS[section].order or f"Click to sort by {COLUMNS[section].title.lower()}"
         return COLUMNS[section].title
 
     def data(self, index: Index, role: int = _ROLE.DisplayRole) -> Any:
@@ -383,6 +386,15 @@ class _RowDelegate(QStyledItemDelegate):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a reset of the model must not change: selection, top row (when it is not the first), current row."""
+
+    chosen: Sequence[Occurrence] = ()
+    top: int | None = None
+    current: Occurrence | None = None
+
+
 class AlarmTable(QTableView):
     """The table. Signals: menu_wanted(place on screen) for the selected alarms, row_activated(rule id)."""
 
@@ -396,11 +408,13 @@ class AlarmTable(QTableView):
         self.is_lit = True
         self.empty_words = "No alarms"
         self._is_wide: bool | None = None
-        self._kept: tuple[list[int], int | None] = ([], None)
+        self._kept = _Kept()
         self.board = AlarmModel(present, now, self)
         self.board.modelAboutToBeReset.connect(self._keep)
         self.setModel(self.board)
         self.board.modelReset.connect(self._give_back)
+        self.board.rowsInserted.connect(lambda _, first, last: self._hold_still(first, last - first + 1))
+        self.board.rowsRemoved.connect(lambda _, first, last: self._hold_still(first, first - last - 1))
         self.setItemDelegate(_RowDelegate(self))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -415,7 +429,7 @@ class AlarmTable(QTableView):
         self._lay_out_header()
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(lambda at: self.menu_wanted.emit(self.viewport().mapToGlobal(at)))
-        self.doubleClicked.connect(lambda index: self.row_activated.emit(self.board.rows[index.row()].rule.id))
+        self.activated.connect(lambda index: self.row_activated.emit(self.board.rows[index.row()].rule.id))
 
     def _lay_out_header(self) -> None:
         header = self.horizontalHeader()
@@ -453,6 +467,13 @@ class AlarmTable(QTableView):
         self.scrollTo(self.board.index(place, SYMBOL))
         return True
 
+    def show_chosen(self) -> None:
+        """Scroll to the selection when nothing of it can be seen: what is acted upon is seen."""
+        seen = self.viewport().rect()
+        chosen = self.selectionModel().selectedRows(MESSAGE)
+        if chosen and not any(seen.intersects(self.visualRect(index)) for index in chosen):
+            self.scrollTo(min(chosen, key=QModelIndex.row))
+
     def show_present(self) -> None:
         """Paint the present values anew."""
         left = self.columnViewportPosition(NOW)
@@ -487,17 +508,40 @@ class AlarmTable(QTableView):
             painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self.empty_words)
             painter.end()
 
+    def _hold_still(self, first: int, more: int) -> None:
+        """Keep the rows under the mouse where they are when others come or go above them."""
+        bar = self.verticalScrollBar()
+        if first < bar.value():
+            bar.setMaximum(max(bar.maximum(), bar.value() + more))
+            bar.setValue(bar.value() + more)
+
     def _keep(self) -> None:
-        top = self.rowAt(0)
-        top_id = self.board.rows[top].rule.id if 0 < top < len(self.board.rows) else None
-        self._kept = ([row.rule.id for row in self.chosen()], top_id)
+        top, current = self.rowAt(0), self.currentIndex()
+        rows = self.board.rows
+        self._kept = _Kept(
+            [_occurrence(row) for row in self.chosen()],
+            rows[top].rule.id if 0 < top < len(rows) else None,
+            _occurrence(rows[current.row()]) if current.isValid() else None,
+        )
 
     def _give_back(self) -> None:
-        chosen, top_id = self._kept
-        model = self.selectionModel()
-        flags = model.SelectionFlag.Select | model.SelectionFlag.Rows
-        for rule_id in chosen:
-            if (place := self.board.place_of(rule_id)) is not None:
-                model.select(self.board.index(place, SYMBOL), flags)
-        if top_id is not None and (place := self.board.place_of(top_id)) is not None:
+        kept, model = self._kept, self.selectionModel()
+        flag = model.SelectionFlag
+        for occurrence in kept.chosen:
+            if (index := self._index_of(occurrence)) is not None:
+                model.select(index, flag.Select | flag.Rows)
+        if kept.current is not None and (index := self._index_of(kept.current)) is not None:
+            model.setCurrentIndex(index, flag.NoUpdate)
+        if kept.top is not None and (place := self.board.place_of(kept.top)) is not None:
             self.scrollTo(self.board.index(place, SYMBOL), QAbstractItemView.ScrollHint.PositionAtTop)
+
+    def _index_of(self, occurrence: Occurrence) -> QModelIndex | None:
+        """Return where the occurrence stands; a later one of the same rule is another, which nobody has chosen."""
+        place = self.board.place_of(occurrence[0])
+        if place is None or _occurrence(self.board.rows[place]) != occurrence:
+            return None
+        return self.board.index(place, SYMBOL)
+
+
+def _occurrence(row: AlarmRow) -> Occurrence:
+    return (row.rule.id, row.alarm.event_id)

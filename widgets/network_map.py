@@ -49,7 +49,13 @@ LEGEND_PX = 56
 # metres a pixel: nearer than this labels appear, farther than that only the municipality's name and alarms remain
 LABELS_M_PER_PX = 60.0
 FAR_M_PER_PX = 110.0
-LAYERS = {"Pressure": Quantity.PRESSURE, "Flow": Quantity.FLOW, "Chlorine": Quantity.CHLORINE}
+LAYERS = {
+    "Pressure": Quantity.PRESSURE,
+    "Flow": Quantity.FLOW,
+    "Level": Quantity.LEVEL,
+    "Chlorine": Quantity.CHLORINE,
+    "Power": Quantity.POWER,
+}
 _MAIN = {NodeKind.TANK: Quantity.LEVEL, LinkKind.PUMP: Quantity.STATE, LinkKind.VALVE: Quantity.POSITION}
 AlarmMark = tuple[Priority, AlarmState]
 
@@ -182,7 +188,7 @@ class NetworkMap(QWidget):
         """Return elements whose id, tags, assets or municipality contain every word."""
         words = text.lower().split()
         found = []
-        for (municipality_id, element), _ in self._geometry.places.items() if words else ():
+        for municipality_id, element in self._geometry.places if words else ():
             tags = self._tags.get((municipality_id, element), [])
             key = element.partition(":")[2]
             name = self._names.get(municipality_id, "")
@@ -360,13 +366,17 @@ class NetworkMap(QWidget):
         self, painter: QPainter, alarms: list[tuple[AlarmMark, QPointF]], size: float, taken: list[QRectF]
     ) -> None:
         # the most urgent on top
-        for (priority, state), at in sorted(alarms, key=lambda one: _urgency(one[0]), reverse=True):
+        for mark, at in sorted(alarms, key=lambda one: _urgency(one[0]), reverse=True):
             side = 18.0
             box = QRectF(at.x() + size * 0.35, at.y() - size * 0.35 - side, side, side)
-            is_lit = self._is_lit or state is AlarmState.ACKNOWLEDGED
-            is_active = state is not AlarmState.RETURNED
-            paint_alarm_symbol(painter, box, priority, self._palette, is_active=is_active, is_lit=is_lit)
+            self._paint_mark(painter, box, mark)
             taken.append(box)
+
+    def _paint_mark(self, painter: QPainter, box: QRectF, mark: AlarmMark) -> None:
+        priority, state = mark
+        is_lit = self._is_lit or state is AlarmState.ACKNOWLEDGED
+        is_active = state is not AlarmState.RETURNED
+        paint_alarm_symbol(painter, box, priority, self._palette, is_active=is_active, is_lit=is_lit)
 
     def _paint_labels(
         self, painter: QPainter, visible: list[tuple[Place, QPointF]], size: float, taken: list[QRectF]
@@ -425,15 +435,12 @@ class NetworkMap(QWidget):
         ]
         if not marks:
             return
-        priority, state = min(marks, key=_urgency)
-        is_lit = self._is_lit or state is AlarmState.ACKNOWLEDGED
-        is_active = state is not AlarmState.RETURNED
         symbol = QRectF(at.x() - 28, at.y() - 12, 24, 24)
         ground = QColor(self._palette.raised)
         painter.setPen(QColor(self._palette.border))
         painter.setBrush(ground)
         painter.drawRoundedRect(QRectF(at.x() - 34, at.y() - 17, 68, 34), 5, 5)
-        paint_alarm_symbol(painter, symbol, priority, self._palette, is_active=is_active, is_lit=is_lit)
+        self._paint_mark(painter, symbol, min(marks, key=_urgency))
         painter.setPen(QColor(self._palette.text))
         box = QRectF(at.x(), at.y() - 14, 32, 28)
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, str(len(marks)))

@@ -1,10 +1,19 @@
-"""How a value looks that may not be trusted: words, marks and ages, the same in every widget."""
+"""Words and marks that are the same in every widget: of values that may not be trusted, of alarms, of ages."""
 
 from datetime import datetime
 
+from control_room.core.alarms import AlarmState
 from control_room.core.samples import Grade, Sample, quality_text
 from control_room.core.tags import Tag
 
+# of drags between views: tag ids, separated by commas
+TAG_MIME = "application/x-control-room-tag"
+STATE_WORDS = {
+    AlarmState.NORMAL: "normal",
+    AlarmState.UNACKNOWLEDGED: "unacknowledged",
+    AlarmState.ACKNOWLEDGED: "acknowledged",
+    AlarmState.RETURNED: "returned",
+}
 MARKS = {Grade.GOOD: "", Grade.UNCERTAIN: "~", Grade.STALE: "?", Grade.BAD: "?"}
 
 
@@ -36,6 +45,8 @@ def explanation(tag: Tag, sample: Sample | None, now: datetime) -> str:
         age = age_text((now - sample.source_time).total_seconds())
         lines.append(f"{tag.text(sample.value)} {tag.unit}".rstrip())
         lines.append(f"{quality_text(sample.quality)}, since {age}")
-        lines.append(f"measured {sample.source_time.astimezone():%Y-%m-%d %H:%M:%S}")
+        # of a stale value nobody knows any more when it was measured, only since when it is not fed
+        words = "not fed since" if sample.grade is Grade.STALE else "measured"
+        lines.append(f"{words} {sample.source_time.astimezone():%Y-%m-%d %H:%M:%S}")
     lines.append(f"{tag.site} › {tag.asset}")
     return "\n".join(lines)

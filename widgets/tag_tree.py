@@ -36,7 +36,7 @@ from control_room.core.samples import Sample
 from control_room.core.tags import Municipality, Tag
 from widgets.alarm_symbol import paint_alarm_symbol
 from widgets.palette import LIGHT, Palette
-from widgets.quality import explanation
+from widgets.quality import TAG_MIME, explanation
 from widgets.value_cell import aged_text, paint_value
 
 Index = QModelIndex | QPersistentModelIndex
@@ -44,7 +44,6 @@ Present = Callable[[int], Sample | None]
 Place = tuple[str, str, str]
 Mark = tuple[Priority, AlarmState]
 Marks = Mapping[int, Mark]
-TAG_MIME = "application/x-control-room-tag"
 NAME, VALUE = 0, 1
 _ROLE = Qt.ItemDataRole
 _SYMBOL_PX = 18
@@ -53,7 +52,7 @@ _VALUE_PX = 152
 _NARROW_VALUE_PX = 112
 _WIDE_PX = 340
 _LEAST_PX = 220
-# of a drag or a menu, so many tags at most are meant
+# of a drag, so many tags at most are meant
 _MOST_TAGS = 16
 # a filter that finds more leaves the branches closed: nobody reads so many
 _OPEN_AT_MOST = 400
@@ -80,6 +79,11 @@ class Branch:
     def is_flashing(self) -> bool:
         """Return whether something below is not acknowledged."""
         return any(state is not AlarmState.ACKNOWLEDGED for _, state in self.marks)
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether a condition of the highest priority below still stands."""
+        return any(priority is self.worst and state is not AlarmState.RETURNED for priority, state in self.marks)
 
     @property
     def count(self) -> int:
@@ -112,7 +116,7 @@ class TagTreeModel(QAbstractItemModel):
         self._leaves: dict[int, Branch] = {}
         self._marks: Marks = {}
         self._palette = LIGHT
-        self._icons: dict[tuple[Priority, bool], QIcon] = {}
+        self._icons: dict[tuple[Priority, bool, bool], QIcon] = {}
         self.is_lit = True
 
     @property
@@ -166,9 +170,9 @@ class TagTreeModel(QAbstractItemModel):
         """Return the tag of a row, None for a branch."""
         return self.branch(index).tag
 
-    def tags_below(self, index: Index) -> list[int]:
-        """Return the first tags of a branch."""
-        leaves = islice(self.branch(index).leaves(), _MOST_TAGS)
+    def tags_below(self, index: Index, most: int | None = _MOST_TAGS) -> list[int]:
+        """Return the first tags of a branch, all of them for None."""
+        leaves = islice(self.branch(index).leaves(), most)
         return [leaf.tag.id for leaf in leaves if leaf.tag is not None]
 
     def index_of(self, tag_id: int) -> QModelIndex:
@@ -222,15 +226,15 @@ class TagTreeModel(QAbstractItemModel):
         if role == _ROLE.DisplayRole:
             return f"{branch.name}  ({branch.count})" if branch.count and branch.tag is None else branch.name
         if role == _ROLE.DecorationRole and branch.worst is not None:
-            return self._icon(branch.worst, is_lit=self.is_lit or not branch.is_flashing)
+            return self._icon(branch.worst, is_active=branch.is_active, is_lit=self.is_lit or not branch.is_flashing)
         if role == _ROLE.SizeHintRole:
             return QSize(0, _ROW_PX)
         return None
 
-    def _icon(self, priority: Priority, *, is_lit: bool) -> QIcon:
-        key = (priority, is_lit)
+    def _icon(self, priority: Priority, *, is_active: bool, is_lit: bool) -> QIcon:
+        key = (priority, is_active, is_lit)
         if key not in self._icons:
-            self._icons[key] = _symbol(priority, self._palette, is_lit=is_lit)
+            self._icons[key] = _symbol(priority, self._palette, is_active=is_active, is_lit=is_lit)
         return self._icons[key]
 
     def mimeTypes(self) -> list[str]:
@@ -276,11 +280,12 @@ def _matches(tag: Tag, place: Place, words: Sequence[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _symbol(priority: Priority, palette: Palette, *, is_lit: bool) -> QIcon:
+def _symbol(priority: Priority, palette: Palette, *, is_active: bool, is_lit: bool) -> QIcon:
     picture = QPixmap(_SYMBOL_PX, _SYMBOL_PX)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
-    paint_alarm_symbol(painter, QRectF(0, 0, _SYMBOL_PX, _SYMBOL_PX), priority, palette, is_lit=is_lit)
+    box = QRectF(0, 0, _SYMBOL_PX, _SYMBOL_PX)
+    paint_alarm_symbol(painter, box, priority, palette, is_active=is_active, is_lit=is_lit)
     painter.end()
     icon = QIcon(picture)
     # a selected row keeps the alarm's true colours
@@ -509,8 +514,10 @@ class TagTree(QWidget):
 
     def _on_menu(self, position: QPoint) -> None:
         chosen = self.view.selectionModel().selectedRows(NAME)
-        tags = list(dict.fromkeys(tag_id for index in chosen for tag_id in self.model.tags_below(index)))[:_MOST_TAGS]
+        tags = list(dict.fromkeys(tag_id for index in chosen for tag_id in self.model.tags_below(index, None)))
         if tags:
             tag = self.model.tag_of(chosen[0])
             words = tag.name if tag is not None else self.model.branch(chosen[0]).name
+            if len(chosen) > 1:
+                words += f" and {len(chosen) - 1} more"
             self.menu_wanted.emit(tags, words, self.view.viewport().mapToGlobal(position))

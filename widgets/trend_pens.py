@@ -1,13 +1,13 @@
 """The pens of a trend: what each remembers and how it becomes a line."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from control_room.core.samples import Sample
 from control_room.core.tags import Tag
-from control_room.core.trends import TrendPiece, reduce
+from control_room.core.trends import TrendPiece, join, of_samples, reduce
 
 LIVE_SAMPLES = 20_000
 
@@ -29,15 +29,22 @@ class Pen:
         """Return whether the pen belongs in a lane of its own."""
         return bool(self.tag.states)
 
-    def take(self, sample: Sample) -> None:
-        """Remember a live sample; late ones are history's business."""
+    def take(self, sample: Sample) -> bool:
+        """Remember a live sample and return whether history should be read again: it is late, or room ran out."""
         time_s = sample.source_time.timestamp()
         self.newest = sample
         if self.live and time_s < self.live[-1][0]:
-            return
-        if len(self.live) == self.live.maxlen:
+            return True
+        is_full = len(self.live) == self.live.maxlen
+        if is_full:
             self.since_s = self.live[1][0]
         self.live.append((time_s, float("nan") if sample.value is None else sample.value, int(sample.grade)))
+        return is_full and (self.history is None or self.history.end_s < self.since_s)
+
+    def forget_live(self, since_s: float) -> None:
+        """Drop the live samples: what was shown while nothing came in is not what was measured."""
+        self.live.clear()
+        self.since_s = since_s
 
     def pieces(self, start_s: float, end_s: float, columns: int) -> list[tuple[TrendPiece, float]]:
         """Return what is known between the times, reduced to `columns`, each with the time until which it holds."""
@@ -49,21 +56,10 @@ class Pen:
             # nobody watched between the two: a gap
             found = [(past, past.end_s)]
             return found + ([(live, end_s)] if live.time_s.size and end_s > self.since_s else [])
-        later = live.time_s > past.time_s[-1]
-        joined = TrendPiece(
-            self.tag.id,
-            start_s,
-            end_s,
-            np.r_[past.time_s, live.time_s[later]],
-            np.r_[past.low, live.low[later]],
-            np.r_[past.high, live.high[later]],
-            np.r_[past.grade, live.grade[later]],
-        )
+        joined = replace(join(past, live), start_s=start_s)
         return [(reduce(joined, columns), end_s)]
 
     def _live_piece(self, end_s: float) -> TrendPiece:
         table = np.array(self.live, dtype=np.float64).reshape(-1, 3)
         start_s = float(table[0, 0]) if table.size else end_s
-        return TrendPiece(
-            self.tag.id, start_s, end_s, table[:, 0], table[:, 1], table[:, 1], table[:, 2].astype(np.uint8)
-        )
+        return of_samples(self.tag.id, start_s, end_s, table[:, 0], table[:, 1], table[:, 2].astype(np.uint8))

@@ -24,16 +24,19 @@ from PySide6.QtWidgets import (
 from control_room.core.alarms import AlarmKind
 from control_room.core.samples import Grade, Sample, quality_text
 from control_room.core.tags import Tag
-from control_room.core.trends import Floats, TrendPiece, as_steps, held_at, is_trusted
+from control_room.core.trends import Floats, TrendPiece, as_steps, held_at
 from widgets.palette import LIGHT, Palette
-from widgets.quality import MARKS, age_text
+from widgets.quality import MARKS, TAG_MIME, age_text
 from widgets.trend_legend import LegendRow, TrendLegend
 from widgets.trend_pens import Pen
 
-TAG_MIME = "application/x-control-room-tag"
 SPANS_S = {"5 min": 300.0, "30 min": 1_800.0, "2 h": 7_200.0, "8 h": 28_800.0, "24 h": 86_400.0, "7 d": 604_800.0}
 DRAW_MS = 200
 HISTORY_DELAY_MS = 150
+# what came late, and what other seats' clocks do, is in the history only: a live plot reads it again now and then
+REREAD_S = 30.0
+REREAD_SHARE = 0.02
+REREAD_LATE_S = 2.0
 UNIT_AXES = 3
 LANE = 0.09
 # a new range is chosen when the data need more, or less than this share of the present one
@@ -60,7 +63,6 @@ class TrendPlot(QWidget):
 
     history_wanted = Signal(int, float, float, int)
     tag_dropped = Signal(int)
-    live_changed = Signal(bool)
     pens_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None, clock: Callable[[], float] = time) -> None:
@@ -78,6 +80,8 @@ class TrendPlot(QWidget):
         self._is_moving_itself = False
         self._cursor_s: float | None = None
         self._needs_drawing = True
+        self._reread_s = 0.0
+        self._drawn: dict[int, list[tuple[TrendPiece, float]]] = {}
         self.setAcceptDrops(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._build()
@@ -213,7 +217,8 @@ class TrendPlot(QWidget):
         """Take a live sample; it is drawn with the next picture."""
         pen = self._pens.get(sample.tag_id)
         if pen is not None:
-            pen.take(sample)
+            if pen.take(sample):
+                self._reread_s = min(self._reread_s, self._clock() + REREAD_LATE_S)
             self._needs_drawing = True
 
     def show_history(self, piece: TrendPiece) -> None:
@@ -224,8 +229,10 @@ class TrendPlot(QWidget):
             self._needs_drawing = True
 
     def show_loading(self, tag_id: int) -> None:
-        """Say that the past is on its way."""
-        self._say(tag_id, "loading …")
+        """Say that the past is on its way, when some of the picture is not known yet."""
+        pen = self._pens.get(tag_id)
+        if pen is not None and (pen.history is None or pen.history.start_s > self._window()[0]):
+            self._say(tag_id, "loading …")
 
     def show_failure(self, tag_id: int, words: str) -> None:
         """Say why the past could not be read."""
@@ -236,9 +243,20 @@ class TrendPlot(QWidget):
             self._pens[tag_id].state = words
             self._needs_drawing = True
 
-    def set_limits(self, tag_id: int, limits: list[tuple[AlarmKind, float]]) -> None:
-        """Keep the alarm limits of a tag; those of the pen in focus are drawn."""
-        self._limits[tag_id] = limits
+    def read_again(self) -> None:
+        """Take the past from history again: what came live meanwhile was not what was measured."""
+        for pen in self._pens.values():
+            pen.forget_live(self._clock())
+        self._ask_soon()
+
+    def set_tag(self, tag: Tag, limits: list[tuple[AlarmKind, float]]) -> None:
+        """Take a tag's configuration and alarm limits; the limits of the pen in focus are drawn."""
+        self._limits[tag.id] = limits
+        pen = self._pens.get(tag.id)
+        if pen is not None and pen.tag != tag:
+            pen.tag = tag
+            self._show_legend()
+        self._needs_drawing = True
 
     def set_span_s(self, span_s: float) -> None:
         """Show so many seconds, ending where the picture ends now."""
@@ -284,9 +302,7 @@ class TrendPlot(QWidget):
             self._set_live(False)
 
     def _set_live(self, is_live: bool) -> None:
-        if is_live != self._is_live:
-            self._is_live = is_live
-            self.live_changed.emit(is_live)
+        self._is_live = is_live
         self._live_button.setChecked(is_live)
         self._needs_drawing = True
 
@@ -353,6 +369,7 @@ class TrendPlot(QWidget):
 
     def _ask_history(self) -> None:
         start_s, end_s = self._window()
+        self._reread_s = self._clock() + max(REREAD_S, self._span_s * REREAD_SHARE)
         for tag_id in self._pens:
             self.history_wanted.emit(tag_id, start_s, end_s, self._columns())
 
@@ -369,7 +386,11 @@ class TrendPlot(QWidget):
     # --- drawing
 
     def _draw_if_seen(self) -> None:
-        if self.isVisible() and (self._needs_drawing or self._is_live):
+        if not self.isVisible():
+            return
+        if self._is_live and self._pens and self._clock() >= self._reread_s:
+            self._ask_history()
+        if self._needs_drawing or self._is_live:
             self.flush()
 
     def flush(self) -> None:
@@ -382,6 +403,7 @@ class TrendPlot(QWidget):
         self._hint.setVisible(not self._pens)
         known_until_s = min(end_s, self._clock())
         pieces = {tag_id: pen.pieces(start_s, known_until_s, self._columns()) for tag_id, pen in self._pens.items()}
+        self._drawn = pieces
         self._choose_ranges(pieces, start_s)
         lanes = [tag_id for tag_id, pen in self._pens.items() if pen.is_digital]
         self._box.setYRange(-LANE * len(lanes) - 0.02 * bool(lanes), 1, padding=0)
@@ -395,11 +417,11 @@ class TrendPlot(QWidget):
         needed: dict[str, list[float]] = {}
         for tag_id, pen in self._pens.items():
             for piece, _ in pieces[tag_id] if not pen.is_digital else ():
-                seen = is_trusted(piece.grade) & (piece.time_s >= start_s)
+                seen = piece.time_s >= start_s
                 # the value that held when the picture begins is seen, too
                 first = held_at(piece, start_s)
                 if first is not None:
-                    seen[first] |= bool(is_trusted(piece.grade)[first])
+                    seen[first] = True
                 values = np.r_[piece.low[seen], piece.high[seen]]
                 values = values[~np.isnan(values)]
                 if values.size:
@@ -493,21 +515,28 @@ class TrendPlot(QWidget):
     def _at_cursor(self, pen: Pen) -> str:
         if self._cursor_s is None or self._cursor_s > self._clock():
             return ""
-        for piece, until_s in pen.pieces(*self._window(), self._columns()):
+        for piece, until_s in self._drawn.get(pen.tag.id, ()):
             row = held_at(piece, self._cursor_s)
             if row is None or self._cursor_s > until_s:
                 continue
-            mark = MARKS[Grade(int(piece.grade[row]))]
-            low, high = float(piece.low[row]), float(piece.high[row])
-            value = pen.tag.text(None if np.isnan(high) else high)
-            spread = f"{pen.tag.text(low)} … {value}" if low < high else value
-            return f"{mark} {spread}".strip()
+            return _words(pen.tag, piece, row, self._cursor_s, self._columns())
         return "no data"
 
     def resizeEvent(self, event: object) -> None:
         self._legend.leave_room(self.height())
         self._hint.setGeometry(self._view.rect())
         self._ask_soon()
+
+
+def _words(tag: Tag, piece: TrendPiece, row: int, at_s: float, columns: int) -> str:
+    """Return what is known of a moment: the extremes of its column, or the value that held."""
+    if at_s - piece.time_s[row] <= (piece.end_s - piece.start_s) / columns:
+        low, high, grade = float(piece.low[row]), float(piece.high[row]), piece.worst[row]
+    else:
+        low, high, grade = float(piece.last[row]), float(piece.last[row]), piece.grade[row]
+    value = tag.text(None if np.isnan(high) else high)
+    spread = f"{tag.text(low)} … {value}" if low < high else value
+    return f"{MARKS[Grade(int(grade))]} {spread}".strip()
 
 
 def _calm_range(present: tuple[float, float] | None, low: float, high: float) -> tuple[float, float]:

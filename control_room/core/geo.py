@@ -1,6 +1,6 @@
 """Web Mercator (EPSG:3857), the map's plane."""
 
-from math import atan, exp, log, pi, radians, tan
+from math import log, pi, radians, tan
 
 EARTH_RADIUS_M = 6_378_137.0
 MAX_LATITUDE_DEG = 85.051128
@@ -13,8 +13,3 @@ def project(longitude_deg: float, latitude_deg: float) -> tuple[float, float]:
         EARTH_RADIUS_M * radians(longitude_deg),
         EARTH_RADIUS_M * log(tan(pi / 4 + radians(latitude_deg) / 2)),
     )
-
-
-def unproject(x_m: float, y_m: float) -> tuple[float, float]:
-    """Return (longitude, latitude) in degrees of a point in EPSG:3857 metres."""
-    return x_m / EARTH_RADIUS_M * 180 / pi, (2 * atan(exp(y_m / EARTH_RADIUS_M)) - pi / 2) * 180 / pi

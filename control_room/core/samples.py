@@ -5,7 +5,7 @@ Quality is the upper half of an OPC UA StatusCode (severity and sub-code, OPC UA
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import IntEnum
 
 GOOD = 0x0000
@@ -94,6 +94,3 @@ def stale(sample: Sample, lost_time: datetime) -> Sample:
 def never_seen(tag_id: int, now: datetime) -> Sample:
     """Return the sample of a tag of which no value ever came."""
     return Sample(tag_id, None, BAD_WAITING_FOR_INITIAL, now, now)
-
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

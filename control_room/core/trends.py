@@ -16,8 +16,9 @@ class TrendPiece:
     """One tag's past between `start_s` and `end_s` (seconds since 1970, UTC).
 
     Row i covers the column or the sample at `time_s[i]` (ascending): `low[i]` and `high[i]` are the extremes of its
-    trusted values, NaN when there are none; `grade[i]` is the worst Grade in it. A value holds until the next row. The
-    first row may lie before `start_s`: it is the value that held when the stretch began.
+    trusted values and `last[i]` the last of them, NaN when there are none; `worst[i]` is the worst Grade in it and
+    `grade[i]` that of its last sample, which holds until the next row. The first row may lie before `start_s`: it is the
+    value that held when the stretch began.
     """
 
     tag_id: int
@@ -26,14 +27,32 @@ class TrendPiece:
     time_s: Floats
     low: Floats
     high: Floats
+    last: Floats
     grade: Grades
-    is_reduced: bool = False
+    worst: Grades
+
+
+def of_samples(tag_id: int, start_s: float, end_s: float, time_s: Floats, values: Floats, grades: Grades) -> TrendPiece:
+    """Return the piece with a row for every sample; arrays of the same length, times ascending, NaN for no value."""
+    # what may not be trusted has no place among the extremes
+    heights = np.where(is_trusted(grades), values, np.nan)
+    return TrendPiece(tag_id, start_s, end_s, time_s, heights, heights, heights, grades, grades)
+
+
+def join(first: TrendPiece, second: TrendPiece) -> TrendPiece:
+    """Return both, one after the other; of the second only what is later than the first's last row."""
+    later = second.time_s > first.time_s[-1] if first.time_s.size else np.ones(second.time_s.size, np.bool_)
+    arrays = (
+        np.r_[getattr(first, name), getattr(second, name)[later]]
+        for name in ("time_s", "low", "high", "last", "grade", "worst")
+    )
+    return TrendPiece(first.tag_id, first.start_s, second.end_s, *arrays)
 
 
 def reduce(piece: TrendPiece, columns: int) -> TrendPiece:
     """Return the piece with at most about `columns` + 1 rows; never hides an extreme, never invents a value.
 
-    Rows are gathered in equal columns of time; each keeps the time of its first row, the extremes and the worst grade.
+    Rows are gathered in equal columns of time; each keeps the time of its first row, the extremes, and how it ends.
     """
     count = piece.time_s.size
     if count <= columns or columns < 1:
@@ -41,12 +60,13 @@ def reduce(piece: TrendPiece, columns: int) -> TrendPiece:
     width_s = (piece.end_s - piece.start_s) / columns or 1.0
     column = np.floor((piece.time_s - piece.start_s) / width_s).astype(np.int64)
     first = np.flatnonzero(np.r_[True, column[1:] != column[:-1]])
-    low, high = (
-        np.fmin.reduceat(piece.low, first),
-        np.fmax.reduceat(piece.high, first),
+    ends = np.r_[first[1:], count] - 1
+    low, high = np.fmin.reduceat(piece.low, first), np.fmax.reduceat(piece.high, first)
+    last = np.where(np.isnan(low), np.nan, _carried(piece.last)[ends])
+    worst = np.maximum.reduceat(piece.worst, first)
+    return TrendPiece(
+        piece.tag_id, piece.start_s, piece.end_s, piece.time_s[first], low, high, last, piece.grade[ends], worst
     )
-    worst = np.maximum.reduceat(piece.grade, first)
-    return TrendPiece(piece.tag_id, piece.start_s, piece.end_s, piece.time_s[first], low, high, worst, is_reduced=True)
 
 
 def is_trusted(grade: Grades) -> NDArray[np.bool_]:
@@ -66,26 +86,25 @@ class Polyline:
 def as_steps(piece: TrendPiece, until_s: float) -> Polyline:
     """Return the piece as steps, for a value holds until the next one; the last one holds until `until_s`.
 
-    Where values may not be trusted, the last trusted one is carried on in `untrusted` and `trusted` is broken; before
-    the first trusted value there is nothing. Reduced rows are drawn from their low to their high.
+    Every row has four points: its low, its high, its last value, and that again when the next row begins. Where values
+    may not be trusted, the last trusted one is carried on in `untrusted` and `trusted` is broken; before the first
+    trusted value there is nothing.
     """
     count = piece.time_s.size
-    time_s = np.repeat(piece.time_s, 3)
-    heights = np.empty(count * 3)
-    ok = is_trusted(piece.grade) & ~np.isnan(piece.low)
-    heights[0::3], heights[1::3] = piece.low, piece.high
-    # the third point of each row holds its height until the next row begins
-    heights[2::3] = piece.high
-    time_s[2::3] = np.r_[piece.time_s[1:], max(until_s, piece.time_s[-1])] if count else time_s[2::3]
-    is_ok = np.repeat(ok, 3)
-    trusted = np.where(is_ok, heights, np.nan)
-    untrusted = np.where(is_ok, np.nan, _carried(piece.high, ok).repeat(3))
+    time_s, trusted, untrusted = np.repeat(piece.time_s, 4), np.empty(count * 4), np.full(count * 4, np.nan)
+    if count:
+        time_s[3::4] = np.r_[piece.time_s[1:], max(until_s, piece.time_s[-1])]
+    trusted[0::4], trusted[1::4] = piece.low, piece.high
+    is_ok = is_trusted(piece.grade)
+    held, lost = np.where(is_ok, piece.last, np.nan), np.where(is_ok, np.nan, _carried(piece.last))
+    trusted[2::4] = trusted[3::4] = held
+    untrusted[2::4] = untrusted[3::4] = lost
     return Polyline(time_s, trusted, untrusted)
 
 
-def _carried(values: Floats, is_ok: NDArray[np.bool_]) -> Floats:
-    """Return each row's last value that was ok, NaN before the first."""
-    rows = np.where(is_ok, np.arange(values.size), -1)
+def _carried(values: Floats) -> Floats:
+    """Return each row's last number, NaN before the first."""
+    rows = np.where(np.isnan(values), -1, np.arange(values.size))
     newest = np.maximum.accumulate(rows) if rows.size else rows
     return np.where(newest >= 0, values[np.maximum(newest, 0)], np.nan)
 

@@ -24,7 +24,7 @@ class AlarmFeed(QObject):
         super().__init__(parent)
         self._room = room
         self.rows: dict[int, AlarmRow] = {}
-        # of each tag with alarms: the highest priority, and the state that presses most
+        # of each tag with alarms: priority and state of the one that presses most
         self.marks: Marks = {}
         self._by_tag: dict[int, dict[int, AlarmRow]] = {}
         self._waiting: set[int] = set()
@@ -45,11 +45,6 @@ class AlarmFeed(QObject):
         self._mark(before, changed)
         self.changed.emit(changed, [row.rule.id for row in before if row.rule.id not in self.rows])
 
-    def close(self) -> None:
-        """Tell nothing any more."""
-        self._room.alarms_changed.disconnect(self._gather)
-        self._gathering.stop()
-
     def _mark(self, before: Iterable[AlarmRow], after: Iterable[AlarmRow]) -> None:
         touched = set()
         for row in before:
@@ -62,10 +57,8 @@ class AlarmFeed(QObject):
         self.marks = dict(self.marks)
         for tag_id in touched:
             if rows := self._by_tag[tag_id].values():
-                self.marks[tag_id] = (
-                    min(row.rule.priority for row in rows),
-                    _most_pressing(row.alarm.state for row in rows),
-                )
+                pressing = min(rows, key=_pressing)
+                self.marks[tag_id] = (pressing.rule.priority, pressing.alarm.state)
             else:
                 del self._by_tag[tag_id]
                 self.marks.pop(tag_id, None)
@@ -86,10 +79,9 @@ class AlarmFeed(QObject):
         return AlarmRow(alarm, rule, tag, municipality_name(room, tag.municipality_id))
 
 
-def _most_pressing(states: Iterable[AlarmState]) -> AlarmState:
-    found = set(states)
-    pressing = (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED, AlarmState.ACKNOWLEDGED)
-    return next(state for state in pressing if state in found)
+def _pressing(row: AlarmRow) -> tuple[bool, Priority]:
+    """Return what orders a tag's alarms: what was raised and not acknowledged first, then by priority."""
+    return (row.alarm.state is not AlarmState.UNACKNOWLEDGED, row.rule.priority)
 
 
 def _unknown_rule(rule_id: int) -> AlarmRule:

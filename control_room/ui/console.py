@@ -16,13 +16,14 @@ HALF_BLINK_MS = 500
 class Jumps(QObject):
     """The ways from one view to another; the main window brings the view to the front.
 
-    trend_wanted(tag ids), map_wanted(tag id), alarms_wanted(words for the board's filter), tree_wanted(tag id),
-    alarm_wanted(rule id) and tag_shown(tag id), which follows a person's choice without bringing anything to the front.
+    trend_wanted(tag ids), map_wanted(tag id), alarms_wanted(tag ids, what they are called),
+    tree_wanted(tag id), alarm_wanted(rule id) and tag_shown(tag id), which follows a person's choice without bringing
+    anything to the front.
     """
 
     trend_wanted = Signal(list)
     map_wanted = Signal(int)
-    alarms_wanted = Signal(str)
+    alarms_wanted = Signal(list, str)
     tree_wanted = Signal(int)
     alarm_wanted = Signal(int)
     tag_shown = Signal(int)
@@ -66,9 +67,3 @@ class Console:
     jumps: Jumps
     blink: Blink
     theme: Theme
-
-    def close(self) -> None:
-        """Let nothing happen by itself any more."""
-        self.blink.stop()
-        self.alarms.close()
-        self.live_tags.close()

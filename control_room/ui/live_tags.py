@@ -53,11 +53,6 @@ class LiveTags(QObject):
             self._wanted[view_key] = wanted
             self._soon.start()
 
-    def close(self) -> None:
-        """Tell the reader nothing any more."""
-        self._watch = None
-        self._soon.stop()
-
     @property
     def watched(self) -> frozenset[int]:
         """Return what the reader was told."""

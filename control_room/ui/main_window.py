@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QMenuBar, QTabWidget, QToolBar, QVBoxLayout, QWidget
 
@@ -20,7 +20,7 @@ from widgets.alarm_banner import AlarmBanner
 from widgets.palette import Palette
 
 TITLE = "Control room"
-_FIRST_SIZE = (1600, 900)
+_FIRST_SIZE = QSize(1600, 900)
 
 
 class MainWindow(QMainWindow):
@@ -50,7 +50,7 @@ class MainWindow(QMainWindow):
         self._connect()
         self._dress(console.theme.palette)
         if not restore_geometry(self, console.settings):
-            self.resize(*_FIRST_SIZE)
+            self.resize(_FIRST_SIZE.boundedTo(self.screen().availableSize()))
         self._second = QTimer(self, interval=1000)
         self._second.timeout.connect(self._tick)
 
@@ -122,14 +122,15 @@ class MainWindow(QMainWindow):
         jumps = console.jumps
         jumps.trend_wanted.connect(lambda _: self.bring("trends"))
         jumps.map_wanted.connect(lambda _: self.bring("map"))
-        jumps.alarms_wanted.connect(lambda _: self.bring("alarms"))
+        jumps.alarms_wanted.connect(lambda *_: self.bring("alarms"))
         jumps.alarm_wanted.connect(lambda _: self.bring("alarms"))
         jumps.tree_wanted.connect(lambda _: self.bring("navigation"))
         self.banner.alarm_clicked.connect(jumps.alarm_wanted)
         self.banner.board_wanted.connect(lambda: self.bring("alarms"))
         self.strip.links_wanted.connect(lambda: self.bring("connections"))
         console.alarms.changed.connect(lambda *_: self.banner.show_rows(list(console.alarms.rows.values())))
-        console.room.status_changed.connect(self._show_trouble)
+        for news in (console.room.status_changed, console.room.alarms_changed, console.room.configuration_changed):
+            news.connect(self._show_trouble)
         console.blink.changed.connect(self.banner.set_blink)
         console.theme.changed.connect(self._dress)
         self._show_trouble()
@@ -203,9 +204,8 @@ class MainWindow(QMainWindow):
         self.trouble_bar.refresh()
 
     def _show_trouble(self) -> None:
-        trouble = self._console.room.trouble
         self.trouble_bar.refresh()
-        self.banner.set_known(trouble is None)
+        self.banner.set_known(self._console.room.knows_alarms)
 
     def _toggle_full_screen(self) -> None:
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)

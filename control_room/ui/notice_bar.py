@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from control_room.core.errors import ControlRoomError
 
@@ -21,6 +21,7 @@ class NoticeBar(QFrame):
         self._words.setTextFormat(Qt.TextFormat.PlainText)
         self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._details = ""
+        self._focus_before: QWidget | None = None
         self.confirm_button = self._button("", self._confirm)
         self.copy_button = self._button("Copy details", self._copy)
         self.dismiss_button = self._button("Dismiss", self.clear)
@@ -30,9 +31,10 @@ class NoticeBar(QFrame):
             row.addWidget(widget)
         self.hide()
 
-    def _button(self, text: str, act: object) -> QToolButton:
-        button = QToolButton(self)
-        button.setText(text)
+    def _button(self, text: str, act: object) -> QPushButton:
+        button = QPushButton(text, self)
+        # Enter presses it as the space bar does
+        button.setAutoDefault(True)
         button.clicked.connect(act)
         return button
 
@@ -54,11 +56,15 @@ class NoticeBar(QFrame):
 
     def ask(self, question: str, yes: str) -> None:
         """Ask without holding up anything else; `confirmed` follows when the person agrees."""
+        self._focus_before = QApplication.focusWidget()
         self._show(question, "Cancel", yes=yes)
         self.confirm_button.setFocus()
 
     def clear(self) -> None:
-        """Hide."""
+        """Hide; the focus goes back to where the person was before a question."""
+        before, self._focus_before = self._focus_before, None
+        if before is not None and self.isAncestorOf(QApplication.focusWidget() or self):
+            before.setFocus()
         self.hide()
 
     def _show(self, words: str, dismiss: str, *, yes: str = "", details: str = "") -> None:

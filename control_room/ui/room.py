@@ -57,11 +57,17 @@ class Room(QObject):
         self.links: dict[int, LinkStatus] = {}
         self.is_connected = False
         self.is_configured = False
+        self._has_alarms = False
         self._lost = Trouble("The database has not answered yet.", now(), is_database=True)
         self._beat_seen: datetime | None = None
         self._real: dict[int, Sample] = {}
         self._shown: dict[int, Sample] = {}
         self.trouble: Trouble | None = self._lost
+
+    @property
+    def knows_alarms(self) -> bool:
+        """Return whether the alarms are all that there are now: without that, none means nothing."""
+        return self.trouble is None and self.is_configured and self._has_alarms
 
     def sample(self, tag_id: int) -> Sample | None:
         """Return the tag's newest sample as it may be shown, or None before the first."""
@@ -96,6 +102,7 @@ class Room(QObject):
         """Take changed alarms, or all that are not normal."""
         changed = {one.rule_id: one for one in alarms}
         if is_whole:
+            self._has_alarms = True
             for rule_id, known in self.alarms.items():
                 changed.setdefault(rule_id, replace(known, is_active=False, is_acknowledged=True))
         self.alarms.update(changed)
@@ -121,6 +128,7 @@ class Room(QObject):
         """Learn that the database answers, or why it does not."""
         self.is_connected = is_connected
         if not is_connected:
+            self._has_alarms = False
             self._lost = Trouble(reason or "The database does not answer.", self.now(), is_database=True)
         self._judge()
         self.status_changed.emit()

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from control_room.core.alarms import AlarmState
 from control_room.core.status import LinkState
 from control_room.core.tags import Connection
 from control_room.ui.room import Room
@@ -21,12 +20,6 @@ LINK_LIGHTS = {
     LinkState.CONNECTING: Light.WAITING,
     LinkState.DOWN: Light.TROUBLE,
     LinkState.DISABLED: Light.OFF,
-}
-STATE_WORDS = {
-    AlarmState.NORMAL: "normal",
-    AlarmState.UNACKNOWLEDGED: "unacknowledged",
-    AlarmState.ACKNOWLEDGED: "acknowledged",
-    AlarmState.RETURNED: "returned",
 }
 
 

@@ -18,7 +18,7 @@ def stage(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Stage]:
     with asyncio.Runner() as runner:
         made = make_stage(qapp, tmp_path, FakeClock(), runner)
         yield made
-        made.console.close()
+        made.console.blink.stop()
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from control_room.core.samples import (
 )
 from control_room.core.status import CollectorStatus, LinkState, LinkStatus
 from control_room.core.tags import Connection, Municipality, Quantity, Tag
-from control_room.core.trends import TrendPiece
+from control_room.core.trends import TrendPiece, of_samples
 from control_room.ui.alarm_feed import AlarmFeed
 from control_room.ui.console import Blink, Console, Jumps
 from control_room.ui.live_tags import LiveTags
@@ -80,7 +80,7 @@ def fake_history(tag_id: int, start: datetime, end: datetime, columns: int) -> T
     value = 3 + tag_id % 7 + np.sin(time_s / 900 + tag_id) + 0.1 * np.sin(time_s / 31)
     grade = np.zeros(400, dtype=np.uint8)
     grade[200:230] = 3
-    return TrendPiece(tag_id, start.timestamp(), end.timestamp(), time_s, value, value, grade)
+    return of_samples(tag_id, start.timestamp(), end.timestamp(), time_s, value, grade)
 
 
 def all_done(occurrences: list[tuple[int, int]], comment: str, station: str) -> list[AckAnswer]:

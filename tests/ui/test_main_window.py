@@ -229,4 +229,4 @@ def test_the_window_fits_its_screen(
     finally:
         made.finish()
         made.deleteLater()
-        stage.console.close()
+        stage.console.blink.stop()

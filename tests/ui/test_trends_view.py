@@ -14,7 +14,7 @@ from control_room.ui.operations import Work
 from control_room.ui.views.trends import Group, TrendsView, remembered
 from db.history import read_history
 from tests.ui.rooms import Stage
-from widgets.tag_tree import TAG_MIME
+from widgets.quality import TAG_MIME
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from control_room.core.alarms import AlarmState, Priority
 from control_room.core.samples import UNCERTAIN_NO_COMMUNICATION_LAST_USABLE, Sample
 from control_room.core.tags import Municipality, Quantity, Tag
 from tests.fakes import FakeClock, sample
-from widgets.tag_tree import NAME, TAG_MIME, VALUE, TagTree, natural
+from widgets.quality import TAG_MIME
+from widgets.tag_tree import NAME, VALUE, TagTree, natural
 
 TOWNS = (Municipality(1, "n", "North"), Municipality(2, "s", "South"))
 

@@ -12,9 +12,10 @@ from pytestqt.qtbot import QtBot
 from control_room.core.alarms import AlarmKind
 from control_room.core.samples import BAD_SENSOR_FAILURE, GOOD, Sample
 from control_room.core.tags import Quantity, Tag
-from control_room.core.trends import TrendPiece
+from control_room.core.trends import TrendPiece, of_samples
 from widgets.palette import DARK
-from widgets.trend_plot import TAG_MIME, TrendPlot
+from widgets.quality import TAG_MIME
+from widgets.trend_plot import TrendPlot
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -41,7 +42,7 @@ def past(tag_id: int, count: int = 100, span_s: float = 280.0) -> TrendPiece:
     end_s = NOW.timestamp()
     time_s = np.linspace(end_s - span_s, end_s - 1, count)
     values = np.sin(np.arange(count) / 10)
-    return TrendPiece(tag_id, end_s - span_s, end_s, time_s, values, values, np.zeros(count, np.uint8))
+    return of_samples(tag_id, end_s - span_s, end_s, time_s, values, np.zeros(count, np.uint8))
 
 
 @pytest.fixture
@@ -99,9 +100,7 @@ def test_what_nobody_watched_is_a_gap(plot: TrendPlot) -> None:
     plot.add_pen(tag(1))
     plot.show_sample(sample(1, 1.0, 0))
     old = past(1)
-    ends_before = TrendPiece(
-        1, old.start_s, old.end_s - 100, old.time_s[:40], old.low[:40], old.high[:40], old.grade[:40]
-    )
+    ends_before = of_samples(1, old.start_s, old.end_s - 100, old.time_s[:40], old.last[:40], old.grade[:40])
     plot.show_history(ends_before)
     plot.flush()
     x, y = line(plot, 1)
@@ -157,7 +156,7 @@ def test_pens_of_many_units_and_states_and_a_focus(plot: TrendPlot) -> None:
         plot.show_history(past(number))
     plot.add_pen(tag(9, "", ("stopped", "running")))
     plot.show_sample(sample(9, 1.0, 100))
-    plot.set_limits(0, [(AlarmKind.H, 0.5), (AlarmKind.L, -0.5)])
+    plot.set_tag(tag(0, "m"), [(AlarmKind.H, 0.5), (AlarmKind.L, -0.5)])
     plot._set_focus(0)
     plot.apply_palette(DARK)
     plot.flush()

@@ -12,9 +12,9 @@ from control_room.ui.console import Console
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
 from control_room.ui.view_spec import Place, ViewSpec
-from control_room.ui.words import STATE_WORDS
 from db.alarm_journal import AckAnswer, acknowledge
 from widgets.alarm_table import AlarmFilter, AlarmRow, AlarmTable
+from widgets.quality import STATE_WORDS
 
 _KEY = "alarms"
 # by their place in the list: Qt would turn them into plain numbers and words
@@ -22,6 +22,7 @@ _PRIORITIES = (None, *Priority)
 _STATES = (None, *(one for one in AlarmState if one is not AlarmState.NORMAL))
 # of refusals that differ, so many are told word by word
 _TOLD = 3
+_TITLE_LENGTH = 28
 Occurrences = list[tuple[int, int]]
 
 
@@ -33,6 +34,7 @@ class AlarmsView(QWidget):
         super().__init__()
         self._console = console
         self._asked: Occurrences = []
+        self._only_tags: frozenset[int] | None = None
         self._is_asking = False
         self.table = AlarmTable(console.room.sample, console.room.now, self)
         self.notice_bar = NoticeBar(self)
@@ -56,6 +58,9 @@ class AlarmsView(QWidget):
         self.municipality = QComboBox(self)
         self.municipality.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.municipality.setMinimumContentsLength(11)
+        self.only_button = QPushButton(self)
+        self.only_button.setToolTip("Show the alarms of everything again")
+        self.only_button.hide()
         self.counts = QLabel(self)
         self.counts.setProperty("role", "label")
         self.comment = QLineEdit(self)
@@ -72,6 +77,8 @@ class AlarmsView(QWidget):
     def _action(self, text: str, keys: str, act: object) -> QAction:
         action = QAction(text, self)
         action.setShortcut(QKeySequence(keys))
+        # never of a board that nobody looks at
+        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         action.triggered.connect(act)
         self.addAction(action)
         return action
@@ -84,6 +91,7 @@ class AlarmsView(QWidget):
             (self.priority, 0),
             (self.state, 0),
             (self.municipality, 0),
+            (self.only_button, 0),
             (self.counts, 0),
             (self.comment, 2),
             (self.acknowledge_button, 0),
@@ -103,6 +111,7 @@ class AlarmsView(QWidget):
         self.text.textChanged.connect(self._refilter)
         for choice in (self.priority, self.state, self.municipality):
             choice.currentIndexChanged.connect(self._refilter)
+        self.only_button.clicked.connect(lambda _=False: self.filter_by())
         self.acknowledge_button.clicked.connect(self.acknowledge_chosen)
         self.all_button.clicked.connect(self.ask_all)
         self.notice_bar.confirmed.connect(self._acknowledge_asked)
@@ -113,6 +122,7 @@ class AlarmsView(QWidget):
         console.room.samples_changed.connect(self._on_samples)
         console.room.status_changed.connect(self._count)
         console.room.configuration_changed.connect(self._fill_municipalities)
+        console.room.alarms_changed.connect(lambda _: self._count())
         console.blink.changed.connect(table.set_blink)
         console.theme.changed.connect(table.apply_palette)
         console.jumps.alarms_wanted.connect(self.filter_by)
@@ -148,6 +158,7 @@ class AlarmsView(QWidget):
                 _PRIORITIES[self.priority.currentIndex()],
                 _STATES[self.state.currentIndex()],
                 self.municipality.currentData() or "",
+                self._only_tags,
             )
         )
         self._count()
@@ -167,24 +178,31 @@ class AlarmsView(QWidget):
         room, board = self._console.room, self.table.board
         if room.trouble is not None:
             return f"No alarms known: {room.trouble.words}"
+        if not room.knows_alarms:
+            return "The alarms are being read"
         return "No alarm matches the filter" if board.all_count else "No alarms"
 
     # --- what a person does
 
-    def filter_by(self, words: str) -> None:
-        """Show the alarms that match words, whatever was filtered before."""
+    def filter_by(self, tag_ids: Sequence[int] | None = None, title: str = "") -> None:
+        """Show the alarms of these tags, or all, whatever was filtered before; `title` is what the tags are called."""
         for choice in (self.priority, self.state, self.municipality):
             choice.setCurrentIndex(0)
-        self.text.setText(words)
+        self.text.clear()
+        self._only_tags = None if tag_ids is None else frozenset(tag_ids)
+        self.only_button.setText(f"{_shortened(title)}  ✕")
+        self.only_button.setVisible(tag_ids is not None)
+        self._refilter()
 
     def show_alarm(self, rule_id: int) -> None:
         """Select one alarm; a filter that hides it is cleared."""
         if not self.table.choose(rule_id):
-            self.filter_by("")
+            self.filter_by()
             self.table.choose(rule_id)
 
     def acknowledge_chosen(self) -> None:
         """Acknowledge what is selected."""
+        self.table.show_chosen()
         self._acknowledge(_occurrences(self.table.chosen()))
 
     def ask_all(self) -> None:
@@ -210,8 +228,10 @@ class AlarmsView(QWidget):
             with told(self.notice_bar, "Nothing was acknowledged", *controls):
                 job = partial(acknowledge, occurrences=occurrences, comment=comment, station=station)
                 answers = await self._console.operations.act(job)
-                self.comment.clear()
-                self._tell([answer for answer in answers if not answer.is_done], len(answers))
+                refused = [answer for answer in answers if not answer.is_done]
+                if not refused:
+                    self.comment.clear()
+                self._tell(refused, len(answers))
         finally:
             self._is_asking = False
             self._count()
@@ -251,6 +271,10 @@ class AlarmsView(QWidget):
 
 def _occurrences(rows: Sequence[AlarmRow]) -> Occurrences:
     return [(row.rule.id, row.alarm.event_id) for row in rows if row.needs_acknowledgement]
+
+
+def _shortened(title: str) -> str:
+    return title if len(title) <= _TITLE_LENGTH else f"{title[: _TITLE_LENGTH - 1]}…"
 
 
 def _choice(parent: QWidget, choices: Sequence[str]) -> QComboBox:

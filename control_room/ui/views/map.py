@@ -3,19 +3,11 @@
 from PySide6.QtCore import QPoint, QStringListModel, Qt
 from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from control_room.core.tags import Quantity
 from control_room.ui.console import Console
 from control_room.ui.view_spec import Place, ViewSpec
-from widgets.network_map import Hit, NetworkMap
+from widgets.network_map import LAYERS, Hit, NetworkMap
 
 _KEY = "map"
-_LAYERS = {
-    "Pressure": Quantity.PRESSURE,
-    "Flow": Quantity.FLOW,
-    "Level": Quantity.LEVEL,
-    "Chlorine": Quantity.CHLORINE,
-    "Power": Quantity.POWER,
-}
 
 
 class MapView(QWidget):
@@ -45,7 +37,7 @@ class MapView(QWidget):
         self.search.setCompleter(completer)
         self.layer = QComboBox(self)
         # chosen by their words: Qt would turn a quantity into a plain text
-        self.layer.addItems(list(_LAYERS))
+        self.layer.addItems(list(LAYERS))
         self.layer.setToolTip("What the measuring points show")
         self.municipality = QComboBox(self)
         self.municipality.setPlaceholderText("Go to…")
@@ -80,7 +72,7 @@ class MapView(QWidget):
         self.map.menu_wanted.connect(self._open_menu)
         self.search.textEdited.connect(self._on_search)
         self.search.returnPressed.connect(self._go_to_first)
-        self.layer.currentIndexChanged.connect(lambda _: self.map.set_layer(_LAYERS[self.layer.currentText()]))
+        self.layer.currentIndexChanged.connect(lambda _: self.map.set_layer(LAYERS[self.layer.currentText()]))
         self.municipality.activated.connect(self._go_to_municipality)
         self.whole.clicked.connect(self.map.zoom_to_all)
 
@@ -90,6 +82,8 @@ class MapView(QWidget):
         self.map.set_tags(room.configuration.tags)
         self.map.show_alarms(self._console.alarms.marks)
         self._console.live_tags.watch(_KEY, self.map.tag_ids())
+        # what is watched already does not come again by itself
+        self.map.show_samples(filter(None, map(room.sample, self.map.tag_ids())))
         self.municipality.clear()
         for one in room.configuration.municipalities:
             self.municipality.addItem(one.name, one.id)
@@ -137,7 +131,7 @@ class MapView(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Open trend", lambda: jumps.trend_wanted.emit(tag_ids))
         menu.addAction("Show in navigation", lambda: jumps.tree_wanted.emit(tag_ids[0]))
-        menu.addAction("Show alarms", lambda: jumps.alarms_wanted.emit(tags[tag_ids[0]].asset))
+        menu.addAction("Show alarms", lambda: jumps.alarms_wanted.emit(tag_ids, tags[tag_ids[0]].asset))
         return menu
 
 

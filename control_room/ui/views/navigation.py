@@ -53,13 +53,13 @@ class NavigationView(QWidget):
         self.menu(tag_ids, words).popup(place)
 
     def menu(self, tag_ids: list[int], words: str) -> QMenu:
-        """Return the menu of a branch or of tags; `words` find their alarms."""
+        """Return the menu of a branch or of tags; `words` are what it is called."""
         jumps = self._console.jumps
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Open trend", lambda: jumps.trend_wanted.emit(tag_ids))
         menu.addAction("Show on map", lambda: jumps.map_wanted.emit(tag_ids[0]))
-        menu.addAction("Show alarms", lambda: jumps.alarms_wanted.emit(words))
+        menu.addAction("Show alarms", lambda: jumps.alarms_wanted.emit(tag_ids, words))
         return menu
 
 

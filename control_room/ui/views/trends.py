@@ -176,8 +176,8 @@ class TrendsView(QWidget):
             if len(plot.pens()) >= _MOST_PENS and tag_id not in plot.pens():
                 self.notice_bar.say(f"A group shows at most {_MOST_PENS} lines. Open a new group with + for more.")
                 break
-            plot.set_limits(tag_id, _limits(room, tag_id))
             plot.add_pen(tag)
+            plot.set_tag(tag, _limits(room, tag_id))
             if (sample := room.sample(tag_id)) is not None:
                 plot.show_sample(sample)
 
@@ -198,7 +198,9 @@ class TrendsView(QWidget):
             self._is_restored = True
         for plot in self.plots():
             for tag_id in plot.pens():
-                if tag_id not in room.tags:
+                if tag_id in room.tags:
+                    plot.set_tag(room.tags[tag_id], _limits(room, tag_id))
+                else:
                     plot.remove_pen(tag_id)
         self._on_pens()
 
@@ -212,8 +214,7 @@ class TrendsView(QWidget):
         if self._was_in_trouble and not is_in_trouble:
             # what was missed meanwhile is in the history by now
             for plot in self.plots():
-                if plot.is_live:
-                    plot.go_live()
+                plot.read_again()
         self._was_in_trouble = is_in_trouble
 
     def _on_pens(self) -> None:
