@@ -20,7 +20,7 @@ from sqlalchemy import URL, Engine, make_url
 
 from control_room.core.alarms import Alarm
 from control_room.core.errors import DatabaseUnavailable
-from control_room.core.ports import Item
+from control_room.core.ports import ConfigurationStore, Item, StatusStore
 from control_room.core.samples import Grade, Sample, stale
 from control_room.core.status import CollectorStatus, LinkStatus
 from control_room.core.tags import Connection
@@ -91,8 +91,8 @@ class Collector:
         self._writer = DatabaseThread(engine, "writer")
         self._reader = DatabaseThread(engine, "reader")
         self._samples = PostgresSampleStore(self._writer)
-        self._configuration = PostgresConfigurationStore(self._reader)
-        self._status = PostgresStatusStore(self._reader)
+        self._configuration: ConfigurationStore = PostgresConfigurationStore(self._reader)
+        self._status: StatusStore = PostgresStatusStore(self._reader)
         self._historian = Historian(self._samples)
         self._desk = AlarmDesk(PostgresAlarmStore(self._reader), utc_now)
         self._bus = Bus([self._historian.take, self._desk.take])
@@ -136,7 +136,7 @@ class Collector:
         """Mark values that an earlier collector left behind as stale since it last stored anything."""
         known = await self._until_answered(self._samples.read_latest)
         last = max((sample.arrival_time for sample in known), default=self._started)
-        self._bus.publish([stale(one, max(last, one.source_time)) for one in known if one.grade < Grade.STALE])
+        self._bus.publish([stale(one, last) for one in known if one.grade < Grade.STALE])
 
     async def _follow_configuration(self) -> None:
         while True:

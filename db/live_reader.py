@@ -8,6 +8,7 @@ import select as sockets
 import socket
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from typing import Protocol
 
@@ -58,6 +59,8 @@ class LiveReader:
         self._engine = engine
         self._listener = listener
         self._wanted: frozenset[int] = frozenset()
+        # what was given up since the last reading: wanted again, it must come again
+        self._given_up: deque[frozenset[int]] = deque()
         self._is_closing = False
         # a byte in this pipe ends every wait: watch() and close() must not wait for the next notification
         self._bell, self._ringer = socket.socketpair()
@@ -71,6 +74,7 @@ class LiveReader:
 
     def watch(self, tag_ids: frozenset[int]) -> None:
         """Deliver these tags from now on; what is newly wanted comes at once."""
+        self._given_up.append(self._wanted - tag_ids)
         self._wanted = tag_ids
         self._ring()
 
@@ -84,8 +88,8 @@ class LiveReader:
         self._ringer.close()
 
     def _ring(self) -> None:
-        # a full pipe is rung already
-        with suppress(BlockingIOError):
+        # a full pipe is rung already, and a closed one has nobody to wake
+        with suppress(OSError):
             self._ringer.send(b"!")
 
     def _run(self) -> None:
@@ -148,7 +152,7 @@ class _LiveRead:
         """Wait for a notification, the bell or the time to look whether the connection lives; return channels heard."""
         reader, ears = self._reader, self._ears
         heard = {one.channel for one in ears.notifies(timeout=0)}
-        if not heard and not reader._is_closing and reader._wanted == self._known:
+        if not heard and not reader._is_closing and not self._is_watch_changed():
             sources: list[int] = [ears.fileno(), reader._bell.fileno()]
             ready = sockets.select(sources, [], [], CHECK_S)[0]
             reader._wait_bell(0)
@@ -158,9 +162,8 @@ class _LiveRead:
         return heard
 
     def _read(self, heard: set[str]) -> None:
-        wanted = self._reader._wanted
-        if "samples" in heard or wanted != self._known:
-            self._read_samples(wanted)
+        if "samples" in heard or self._is_watch_changed():
+            self._read_samples()
         if "alarms" in heard:
             self._read_alarms()
         if "status" in heard:
@@ -168,7 +171,14 @@ class _LiveRead:
         if "configuration" in heard:
             self._listener.configuration_changed()
 
-    def _read_samples(self, wanted: frozenset[int]) -> None:
+    def _is_watch_changed(self) -> bool:
+        return bool(self._reader._given_up) or self._reader._wanted != self._known
+
+    def _read_samples(self) -> None:
+        given_up = self._reader._given_up
+        while given_up:
+            self._known -= given_up.popleft()
+        wanted = self._reader._wanted
         new = wanted - self._known
         columns = latest.c
         rows = self._connection.execute(

@@ -241,11 +241,10 @@ class AlarmModel(QAbstractTableModel):
         return (*COLUMNS[self._sorted_by].key(row), *board_order(row))
 
     def _rebuild(self) -> None:
-        self._rows, self._keys = [], []
-        self._merge(list(self._all.values()), set())
+        self._merge(list(self._all.values()), set(self._all))
 
     def _merge(self, changed: Sequence[AlarmRow], touched: set[int]) -> None:
-        """Sort in what changed; what stays is in order already, which Python's sorting makes use of."""
+        """Sort in what changed; what is not `touched` is in order already, which Python's sorting makes use of."""
         self.beginResetModel()
         rows = self._rows[::-1] if self._is_reversed else self._rows
         pairs = [(key, row) for key, row in zip(self._keys, rows, strict=True) if row.rule.id not in touched]

@@ -459,8 +459,13 @@ class TrendPlot(QWidget):
         return self._palette.pens[pen.colour_number % len(self._palette.pens)]
 
     def _units(self) -> list[str]:
-        units = dict.fromkeys(pen.tag.unit for pen in self._pens.values() if not pen.is_digital)
-        return list(units)
+        """Return the units in the order of their axes; the focused pen's is always among those that have one."""
+        units = list(dict.fromkeys(pen.tag.unit for pen in self._pens.values() if not pen.is_digital))
+        focused = self._pens.get(self._focus) if self._focus is not None else None
+        if focused is not None and focused.tag.unit in units[UNIT_AXES:]:
+            units.remove(focused.tag.unit)
+            units.insert(UNIT_AXES - 1, focused.tag.unit)
+        return units
 
     def _show_axes(self, lanes: int) -> None:
         units = self._units()

@@ -85,10 +85,12 @@ class Sample:
 
 
 def stale(sample: Sample, lost_time: datetime) -> Sample:
-    """Return the sample as it must look since the link was lost at `lost_time`: last value kept, marked stale."""
-    return replace(
-        sample, quality=UNCERTAIN_NO_COMMUNICATION_LAST_USABLE, source_time=lost_time, arrival_time=lost_time
-    )
+    """Return the sample as it must look since the link was lost at `lost_time`: last value kept, marked stale.
+
+    The mark is never older than what it marks, or the value would stand as the newer one, looking alive.
+    """
+    time = max(lost_time, sample.source_time)
+    return replace(sample, quality=UNCERTAIN_NO_COMMUNICATION_LAST_USABLE, source_time=time, arrival_time=lost_time)
 
 
 def never_seen(tag_id: int, now: datetime) -> Sample:

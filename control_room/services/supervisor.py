@@ -5,14 +5,15 @@ import logging
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from random import Random
 from statistics import median
 
 from control_room.core.errors import BadOption, ControlRoomError, LinkLost
 from control_room.core.options import check
 from control_room.core.ports import LINK_ADDRESS, LINK_IS_LOST, LINK_IS_UP, Driver, DriverSpec, Item
-from control_room.core.samples import GOOD, Grade, Sample, never_seen, stale
+from control_room.core.samples import GOOD, UNCERTAIN, Grade, Sample, never_seen, stale
 from control_room.core.status import LinkState, LinkStatus
 from control_room.core.tags import Connection
 
@@ -23,6 +24,10 @@ BACKOFF_LAST_S = 60.0
 # a link that stood so long starts its next back-off from the beginning
 STEADY_S = 60.0
 RATE_WINDOW_S = 5.0
+# a source's clock may be so far ahead; a time farther ahead is not believed, or nothing that comes later would be newer
+AHEAD = timedelta(seconds=5)
+# what comes first on a new link may have been measured long ago
+SETTLED = timedelta(seconds=5)
 
 
 def backoff_s(attempt: int, random: Random) -> float:
@@ -64,6 +69,8 @@ class Supervisor:
         self._received = 0
         self._dropped = 0
         self._lag_ms: float | None = None
+        # how far the source's clock is behind at most: the least lag since the link settled
+        self._behind: timedelta | None = None
         # (time, received until then) of the last RATE_WINDOW_S
         self._marks: deque[tuple[datetime, int]] = deque([(self._since, 0)])
 
@@ -119,8 +126,9 @@ class Supervisor:
 
     def _mark_stale(self, now: datetime) -> None:
         known = self._newest
+        lost_time = now - (self._behind or timedelta(0))
         lost = [
-            stale(known[item.tag_id], now) if item.tag_id in known else never_seen(item.tag_id, now)
+            stale(known[item.tag_id], lost_time) if item.tag_id in known else never_seen(item.tag_id, now)
             for item in self._items
             if item.tag_id not in known or known[item.tag_id].grade < Grade.STALE
         ]
@@ -150,6 +158,8 @@ class Supervisor:
     def publish(self, samples: Sequence[Sample]) -> None:
         """Take samples from the driver."""
         self._received += len(samples)
+        if any(one.source_time - one.arrival_time > AHEAD for one in samples):
+            samples = [_believable(one) for one in samples]
         newest = self._newest
         for sample in samples:
             newest[sample.tag_id] = sample
@@ -158,7 +168,11 @@ class Supervisor:
             self._last_good = max(good[-1].arrival_time, self._last_good or good[-1].arrival_time)
             # some are enough: the median of a burst is the burst's
             sample_of_burst = good[:: max(1, len(good) // 16)]
-            self._lag_ms = median((o.arrival_time - o.source_time).total_seconds() * 1_000 for o in sample_of_burst)
+            lags_s = [(one.arrival_time - one.source_time).total_seconds() for one in sample_of_burst]
+            self._lag_ms = median(lags_s) * 1_000
+            if good[-1].arrival_time - self._since > SETTLED:
+                least = timedelta(seconds=max(0.0, min(lags_s)))
+                self._behind = least if self._behind is None else min(least, self._behind)
         self._publish_on(samples)
 
     def link_up(self) -> None:
@@ -167,6 +181,7 @@ class Supervisor:
         if self._told_down:
             log.info("%s is back after %.0f s", self._title, (now - self._since).total_seconds())
         self._state, self._since, self._reason, self._told_down = LinkState.UP, now, "", False
+        self._behind = None
         self._publish_on(self._link_samples(LINK_IS_UP, now))
 
     def link_dropped(self, count: int) -> None:
@@ -191,3 +206,11 @@ class Supervisor:
             received=self._received,
             dropped=self._dropped,
         )
+
+
+def _believable(sample: Sample) -> Sample:
+    """Return a sample from the future as uncertain and measured when it arrived, any other as it is."""
+    if sample.source_time - sample.arrival_time <= AHEAD:
+        return sample
+    quality = UNCERTAIN if sample.grade is Grade.GOOD else sample.quality
+    return replace(sample, source_time=sample.arrival_time, quality=quality)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
+LONGEST_FAULT_S = 86_400.0
+
 
 class FaultKind(StrEnum):
     """The faults there are."""

@@ -31,6 +31,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from control_room.core.plant import PlantTag
 from control_room.core.samples import BAD_WAITING_FOR_INITIAL
+from control_room.simulator.faults import LONGEST_FAULT_S
 
 NAMESPACE = "urn:control-room:demo-plant"
 # the plant's namespace is the first one that a server adds
@@ -38,7 +39,6 @@ _INDEX = 2
 # UNECE Recommendation 20 common codes
 _UNITS = {"m": "MTR", "L/s": "G51", "kW": "KWT", "%": "P1", "mg/L": "M1"}
 _STOP_TIMEOUT_S = 0.3
-_LONGEST_FAULT_S = 86_400.0
 _POLICIES = [
     ua.SecurityPolicyType.NoSecurity,
     ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
@@ -212,7 +212,7 @@ async def _add_fault_method(plant: Node, elements: Mapping[str, frozenset[str]],
         if [type(value) for value in values] != [str, str, float]:
             return ua.StatusCode(ua.UInt32(StatusCodes.BadTypeMismatch))
         kind, element, seconds = values
-        if element not in elements.get(kind, ()) or not (math.isfinite(seconds) and 0 < seconds <= _LONGEST_FAULT_S):
+        if element not in elements.get(kind, ()) or not (math.isfinite(seconds) and 0 < seconds <= LONGEST_FAULT_S):
             return ua.StatusCode(ua.UInt32(StatusCodes.BadInvalidArgument))
         pipe.send(("fault", kind, element, seconds))
         return []

@@ -21,7 +21,7 @@ from control_room.core.errors import BadOption, LinkLost, PortInUse, WrongCreden
 from control_room.core.plant import Plant, PlantConnection, as_document
 from control_room.simulator.broker import find_mosquitto, run_amqtt, run_mosquitto, wait_until_open
 from control_room.simulator.children import Child, Ended, raise_failed, stop
-from control_room.simulator.faults import FaultKind
+from control_room.simulator.faults import LONGEST_FAULT_S, FaultKind
 from control_room.simulator.hydraulics import network_file
 from control_room.simulator.mqtt_devices import DevicesOrder, address_of, run_devices
 from control_room.simulator.municipalities import municipality_of
@@ -307,6 +307,8 @@ def trigger(endpoint: str, kind: str, element: str, seconds: float) -> None:
     from asyncua.client.client import Client
     from asyncua.ua import uaerrors
 
+    if seconds > LONGEST_FAULT_S:
+        raise BadOption(f"No fault lasts {seconds:g} s.", advice=f"Give at most {LONGEST_FAULT_S:g} s.")
     if kind not in list(FaultKind):
         raise BadOption(f"There is no fault '{kind}'.", advice=f"Use one of {', '.join(FaultKind)}.")
 

@@ -107,6 +107,7 @@ class HandbookWindow(QWidget):
         self._texts = {path: path.read_text(encoding="utf-8") for path in _pages(folder)}
         self._lay_out()
         self.contents.currentItemChanged.connect(self._on_chosen)
+        self.page.sourceChanged.connect(self._show_chosen)
         self.search.textChanged.connect(self._on_search)
         self.search.returnPressed.connect(self.find_next)
         QShortcut(QKeySequence.StandardKey.Find, self, self.search.setFocus)
@@ -151,6 +152,14 @@ class HandbookWindow(QWidget):
         if item is not None:
             self.page.open_page(Path(item.data(_PATH)))
             self._mark(self.search.text())
+
+    def _show_chosen(self, source: QUrl) -> None:
+        # a link leads to a page as a click in the contents does
+        for row in range(self.contents.count()):
+            if self.contents.item(row).data(_PATH) == source.toLocalFile():
+                self.contents.blockSignals(True)
+                self.contents.setCurrentRow(row)
+                self.contents.blockSignals(False)
 
     def _on_search(self, words: str) -> None:
         self._fill(words)

@@ -168,4 +168,4 @@ class Room(QObject):
     def _as_shown(self, sample: Sample) -> Sample:
         if self.trouble is None or sample.grade >= Grade.STALE:
             return sample
-        return stale(sample, max(self.trouble.since, sample.source_time))
+        return stale(sample, self.trouble.since)

@@ -99,6 +99,19 @@ async def test_only_watched_tags_are_told_and_newly_watched_ones_at_once(
     listener.until(lambda: listener.told[2].value == 3.0)
 
 
+async def test_what_is_given_up_and_wanted_again_comes_again(
+    reader: LiveReader, listener: Listener, thread: DatabaseThread
+) -> None:
+    await PostgresSampleStore(thread).write_samples([sample(1, 2.0)])
+    reader.watch(frozenset({1}))
+    listener.until(lambda: 1 in listener.told)
+    for _ in range(3):
+        listener.told.pop(1)
+        reader.watch(frozenset())
+        reader.watch(frozenset({1}))
+        listener.until(lambda: 1 in listener.told)
+
+
 async def test_alarms_are_told_as_they_change(
     reader: LiveReader, listener: Listener, thread: DatabaseThread, operator: Engine
 ) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from control_room.core.errors import LinkLost
 from control_room.core.options import Field
 from control_room.core.ports import LINK_ADDRESS, LINK_IS_LOST, LINK_IS_UP, Driver, DriverSpec, Item, Sink
-from control_room.core.samples import Grade, Sample
+from control_room.core.samples import Grade, Sample, stale
 from control_room.core.status import LinkState
 from control_room.core.tags import Connection
 from control_room.services.supervisor import Supervisor, backoff_s
@@ -169,6 +171,50 @@ async def test_bad_settings_are_said_and_not_tried_again(
     assert status.state is LinkState.DOWN
     assert driver in status.reason or "hots" in status.reason
     assert plant.pauses == []
+
+
+async def one_hour_ahead(sink: Sink) -> None:
+    sink.link_up()
+    sink.publish([replace(sample(1, 5.0), source_time=START + timedelta(hours=1)), sample(2, 7.0)])
+    raise LinkLost("The link broke.")
+
+
+@pytest.mark.expects_log("lost")
+async def test_a_time_from_the_future_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant = Plant([one_hour_ahead])
+    await plant.play(monkeypatch, 1)
+    first, second, *lost = plant.published
+    assert (first.source_time, first.grade) == (START, Grade.UNCERTAIN)
+    assert second == sample(2, 7.0)
+    assert {one.grade for one in lost} == {Grade.STALE}
+
+
+@pytest.mark.expects_log("lost")
+async def test_what_a_slow_clock_measures_after_an_outage_is_newer_than_the_outage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    behind = timedelta(seconds=40)
+
+    def measure(value: float) -> Sample:
+        now = plant.clock.pass_s(6)
+        return Sample(1, value, 0, now - behind, now)
+
+    async def live(sink: Sink) -> None:
+        sink.link_up()
+        for value in (1.0, 2.0):
+            sink.publish([measure(value)])
+        raise LinkLost("The link broke.")
+
+    plant = Plant([live, live])
+    await plant.play(monkeypatch, 2)
+    times = [one.source_time for one in plant.published if one.tag_id == 1]
+    assert [one.value for one in plant.published if one.tag_id == 1] == [1.0, 2.0, 2.0, 1.0, 2.0, 2.0]
+    assert times == sorted(times)
+
+
+def test_a_stale_mark_is_never_older_than_what_it_marks() -> None:
+    ahead = sample(1, 5.0, 4)
+    assert stale(ahead, START).source_time == ahead.source_time
 
 
 async def test_the_status_counts() -> None:

@@ -19,6 +19,7 @@ def stage(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Stage]:
         made = make_stage(qapp, tmp_path, FakeClock(), runner)
         yield made
         made.console.blink.stop()
+        made.console.alarms.flush()
 
 
 @pytest.fixture

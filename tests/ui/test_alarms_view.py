@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from control_room.core.alarms import Priority
@@ -163,3 +164,59 @@ def test_the_menu_leads_to_trend_map_and_tree(view: AlarmsView, stage: Stage, qt
         with qtbot.waitSignal(signal) as jumped:
             actions[text].trigger()
         assert jumped.args == told
+
+
+def test_keys_mean_nothing_while_the_board_is_not_in_front(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
+    select(view, 0, 1)
+    window, other = QWidget(), QLineEdit()
+    qtbot.addWidget(window)
+    column = QVBoxLayout(window)
+    for widget in (view, other):
+        column.addWidget(widget)
+    window.show()
+    other.setFocus()
+    QTest.keyClick(other, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+    view.setParent(None)
+    assert stage.acting.asked == []
+
+
+def test_a_question_is_answered_by_enter_and_the_focus_goes_back(view: AlarmsView, stage: Stage) -> None:
+    view.table.setFocus()
+    QTest.keyClick(view.table, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert view.notice_bar.confirm_button.hasFocus()
+    QTest.keyClick(view.notice_bar.confirm_button, Qt.Key.Key_Return)
+    assert len(asked(stage)) == 27
+    assert view.table.hasFocus()
+
+
+def test_a_comment_of_what_was_refused_stays(view: AlarmsView, stage: Stage) -> None:
+    def refuse(occurrences: list[tuple[int, int]], comment: str, station: str) -> list[AckAnswer]:
+        return [AckAnswer(rule, event, False, "A colleague was faster.") for rule, event in occurrences]
+
+    stage.acting.answers = {acknowledge: refuse}
+    select(view, 0, 1)
+    view.comment.setText("on my way")
+    view.acknowledge_chosen()
+    assert view.comment.text() == "on my way"
+
+
+def test_the_alarms_of_some_tags_are_shown_until_the_person_has_seen_enough(view: AlarmsView, stage: Stage) -> None:
+    tag = view.table.board.rows[0].tag
+    view.text.setText("something else")
+    stage.console.jumps.alarms_wanted.emit([tag.id], tag.asset)
+    assert {row.tag.id for row in view.table.board.rows} == {tag.id}
+    assert view.only_button.text() == f"{tag.asset}  ✕"
+    QTest.mouseClick(view.only_button, Qt.MouseButton.LeftButton)
+    assert len(view.table.board.rows) == 40
+    assert view.only_button.isHidden()
+
+
+def test_no_alarms_is_not_said_before_they_were_read(view: AlarmsView, stage: Stage) -> None:
+    room = stage.console.room
+    room.take_alarms([], True)
+    room.take_connected(False, "The database does not answer.")
+    room.take_connected(True, "")
+    stage.console.alarms.flush()
+    assert (room.knows_alarms, view.table.empty_words) == (False, "The alarms are being read")
+    room.take_alarms([], True)
+    assert (room.knows_alarms, view.table.empty_words) == (True, "No alarms")

@@ -51,7 +51,7 @@ def test_the_navigations_menu_leads_on(navigation: NavigationView, stage: Stage,
     for text, signal, told in (
         ("Open trend", jumps.trend_wanted, [[4, 5]]),
         ("Show on map", jumps.map_wanted, [4]),
-        ("Show alarms", jumps.alarms_wanted, ["Tank 2"]),
+        ("Show alarms", jumps.alarms_wanted, [[4, 5], "Tank 2"]),
     ):
         with qtbot.waitSignal(signal) as jumped:
             actions[text].trigger()

@@ -164,3 +164,54 @@ def test_ten_thousand_alarms_in_batches_stay_whole(model: AlarmModel) -> None:
         model.change(rows[start : start + 500], [])
     assert ids(model) == [one.rule.id for one in sorted(rows, key=board_order)]
     assert model.rowCount(QModelIndex()) == 10_000
+
+
+def test_rows_that_come_and_go_above_do_not_move_what_is_looked_at(table: AlarmTable) -> None:
+    table.board.change(many(200), [])
+    QApplication.processEvents()
+    table.verticalScrollBar().setValue(50)
+    looked_at = table.board.rows[table.rowAt(0)].rule.id
+    table.board.change([row(900, Priority.HIGHEST, 5_000), row(901, Priority.HIGHEST, 5_001)], [])
+    assert table.board.rows[table.rowAt(0)].rule.id == looked_at
+    table.board.change([], [900, 901, table.board.rows[2].rule.id])
+    assert table.board.rows[table.rowAt(0)].rule.id == looked_at
+    table.verticalScrollBar().setValue(table.verticalScrollBar().maximum())
+    looked_at = table.board.rows[table.rowAt(0)].rule.id
+    table.board.change([row(902, Priority.HIGHEST, 5_002)], [])
+    assert table.board.rows[table.rowAt(0)].rule.id == looked_at
+
+
+def test_a_flood_keeps_the_selection_but_not_for_what_was_raised_again(table: AlarmTable) -> None:
+    table.board.change(many(60), [])
+    for place in (3, 4):
+        model = table.selectionModel()
+        model.select(table.board.index(place, 0), model.SelectionFlag.Select | model.SelectionFlag.Rows)
+    model.setCurrentIndex(table.board.index(4, 0), model.SelectionFlag.NoUpdate)
+    kept, again = table.chosen()[1], table.chosen()[0]
+    raised = replace(again, alarm=replace(again.alarm, event_id=again.alarm.event_id + 1))
+    table.board.change([raised, *(row(number, Priority.HIGHEST, 2_000) for number in range(100, 130))], [])
+    assert table.chosen() == [kept]
+    assert table.board.rows[table.currentIndex().row()] == kept
+
+
+def test_a_filter_of_tags_shows_exactly_theirs(model: AlarmModel) -> None:
+    rows = many(30)
+    model.change(rows, [])
+    model.use_filter(AlarmFilter(tag_ids=frozenset({rows[3].tag.id})))
+    assert {one.tag.id for one in model.rows} == {rows[3].tag.id}
+
+
+def test_a_filter_leaves_the_selection_of_what_it_shows(table: AlarmTable) -> None:
+    rows = many(30)
+    table.board.change(rows, [])
+    table.choose(rows[3].rule.id)
+    table.board.use_filter(AlarmFilter(priority=rows[3].rule.priority))
+    assert [one.rule.id for one in table.chosen()] == [rows[3].rule.id]
+
+
+def test_enter_opens_the_row(table: AlarmTable, qtbot: QtBot) -> None:
+    table.board.change(many(3), [])
+    table.choose(table.board.rows[1].rule.id)
+    with qtbot.waitSignal(table.row_activated) as told:
+        QTest.keyClick(table, Qt.Key.Key_Return)
+    assert told.args == [table.board.rows[1].rule.id]

@@ -14,7 +14,7 @@ from control_room.core.network import Link, LinkKind, Network, Node, NodeKind
 from control_room.core.samples import BAD_SENSOR_FAILURE, GOOD, Sample
 from control_room.core.tags import Municipality, Quantity, Tag
 from widgets.map_geometry import MapGeometry
-from widgets.network_map import FAR_M_PER_PX, NetworkMap
+from widgets.network_map import FAR_M_PER_PX, LAYERS, NetworkMap
 from widgets.palette import DARK
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -185,3 +185,11 @@ def _distance(point: QPointF, start: QPointF, end: QPointF) -> float:
     share = 0.0 if length2 == 0 else min(1.0, max(0.0, QPointF.dotProduct(point - start, along) / length2))
     gap = point - (start + along * share)
     return sqrt(QPointF.dotProduct(gap, gap))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_layer_can_be_painted(town: NetworkMap, layer: str) -> None:
+    town.resize(900, 600)
+    town.zoom_to_all()
+    town.set_layer(LAYERS[layer])
+    assert not town.grab().isNull()

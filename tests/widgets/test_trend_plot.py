@@ -28,6 +28,9 @@ class Clock:
     def __call__(self) -> float:
         return self.now_s
 
+    def later_s(self, seconds: float) -> None:
+        self.now_s += seconds
+
 
 def tag(tag_id: int, unit: str = "m", states: tuple[str, ...] = ()) -> Tag:
     return Tag(tag_id, 1, "Site", "Asset", f"T{tag_id}", f"Tag {tag_id}", Quantity.LEVEL, 1, "", unit, states=states)
@@ -197,3 +200,43 @@ def test_it_says_when_nothing_is_chosen(plot: TrendPlot) -> None:
     plot.add_pen(tag(1))
     plot.flush()
     assert not plot._hint.isVisible()
+
+
+def test_late_samples_and_time_make_a_live_plot_read_its_history_again(plot: TrendPlot, qtbot: QtBot) -> None:
+    wishes: list[int] = []
+    plot.history_wanted.connect(lambda tag_id, *_: wishes.append(tag_id))
+    plot.add_pen(tag(1))
+    plot._asking.stop()
+    plot._ask_history()
+    plot.show_history(past(1))
+    plot.show_sample(sample(1, 1.0, 0))
+    plot._draw_if_seen()
+    assert wishes == [1]
+    plot.show_sample(sample(1, 2.0, 50))
+    clock = plot._clock
+    assert isinstance(clock, Clock)
+    clock.later_s(2.1)
+    plot._draw_if_seen()
+    assert wishes == [1, 1]
+    clock.later_s(30)
+    plot._draw_if_seen()
+    assert wishes == [1, 1, 1]
+
+
+def test_the_focused_pen_always_has_its_axis(plot: TrendPlot) -> None:
+    for number, unit in enumerate(("m", "L/s", "kW", "mg/L")):
+        plot.add_pen(tag(number, unit))
+        plot.show_history(past(number))
+    plot._set_focus(3)
+    assert "mg/L" in [axis.labelText for axis in plot._axes if axis.isVisible()]
+
+
+def test_after_an_outage_what_was_shown_meanwhile_is_forgotten(plot: TrendPlot) -> None:
+    plot.add_pen(tag(1))
+    plot.show_sample(sample(1, 1.0, 20))
+    plot.show_sample(sample(1, 1.0, 5, 0x408F))
+    plot.read_again()
+    plot.show_history(past(1))
+    plot.flush()
+    _, y = line(plot, 1)
+    assert not np.isnan(y[-2])

@@ -132,6 +132,8 @@ class TrendsView(QWidget):
     def _connect(self) -> None:
         console, room = self._console, self._console.room
         self._add_button.clicked.connect(lambda _=False: self.add_group())
+        # the keys of the view are those of the plot in front
+        self.tabs.currentChanged.connect(lambda _: self.setFocusProxy(self.tabs.currentWidget()))
         self.tabs.tabCloseRequested.connect(self._close_group)
         self.tabs.tabBarDoubleClicked.connect(self._rename)
         self.tabs.tabBar().tabMoved.connect(self._remember)
