@@ -1,8 +1,8 @@
 """The plant's own process: all networks, calculated live; the only one that loads WNTR.
 
-It speaks through one pipe. Out: ("plants", [PlantModel], {municipality: {fault kind: elements}}) or ("failed", error);
-after ("go",) each tick ("reports", municipality, [(tag key, value, quality)], outstations without link, seconds since
-1970). In: ("write", municipality, tag key, value), ("fault", municipality, kind, element, seconds).
+It speaks through one pipe. Out: ("loaded",), ("plants", [PlantModel], {municipality: {fault kind: elements}}) or
+("failed", error); after ("go",) each tick ("reports", municipality, [(tag key, value, quality)], outstations without
+link, seconds since 1970). In: ("write", municipality, tag key, value), ("fault", municipality, kind, element, seconds).
 """
 
 import os
@@ -43,6 +43,9 @@ def run_plant(order: PlantOrder, pipe: "Connection[Any, Any]") -> None:
     """Run until the parent is gone (the pipe's end)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
+        import wntr.epanet.toolkit  # noqa: F401  # takes a second and a half
+
+        pipe.send(("loaded",))
         stations = open_stations(order)
         elements = {key: one.elements for key, one in stations.items()}
         pipe.send(("plants", [one.model for one in stations.values()], elements))

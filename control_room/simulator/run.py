@@ -66,8 +66,8 @@ class _Plant:
     options: SimulateOptions
     ended: threading.Event
     engine: Child
-    servers: list[Child]
-    devices: Child
+    servers: list[Child] = field(default_factory=list)
+    devices: Child | None = None
     broker: Child | None = None
     broker_pid: int | None = None
     by_key: dict[str, Child] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class _Plant:
     @property
     def children(self) -> list[Child]:
         """Return every child of ours that must live."""
-        return [self.engine, *self.servers, self.devices, *([self.broker] if self.broker is not None else [])]
+        return [self.engine, *self.servers, *(one for one in (self.devices, self.broker) if one is not None)]
 
     def is_ending(self) -> bool:
         """Return whether a signal came or the parent is gone."""
@@ -109,8 +109,9 @@ def _run(plant: _Plant, report: Report) -> int:
         return _pass_on(plant, report)
     except Ended:
         # what still starts has nothing to tidy up; the broker's keeper ends the broker
-        for child in (plant.engine, *plant.servers, plant.devices):
-            child.process.kill()
+        for child in plant.children:
+            if child is not plant.broker:
+                child.process.kill()
         return 0
     finally:
         stop(plant.children)
@@ -128,18 +129,20 @@ def _check(options: SimulateOptions) -> None:
 
 
 def _open(options: SimulateOptions, ended: threading.Event, folder: Path) -> _Plant:
-    """Start all processes at once: each has seconds of its own work before it needs the others."""
     order = PlantOrder(options.municipalities, options.speed, options.seed, options.faults == "script", folder)
-    engine = Child("The plant", run_plant, order)
-    servers = [Child(f"The OPC UA server of {name}", run_server) for name in options.municipalities]
-    return _Plant(options, ended, engine, servers, Child("The MQTT devices", run_devices))
+    return _Plant(options, ended, Child("The plant", run_plant, order))
 
 
 def _start(plant: _Plant, report: Report) -> None:
     port = _start_broker(plant)
+    # everybody waits for the plant: the others may not take the processor from it while it loads its libraries, and
+    # load theirs while it calculates
+    plant.engine.expect(plant.is_ending)
+    plant.servers += [Child(f"The OPC UA server of {name}", run_server) for name in plant.options.municipalities]
+    plant.devices = devices = Child("The MQTT devices", run_devices)
     _, models, elements = plant.engine.expect(plant.is_ending)
     orders = _start_servers(plant, models, elements)
-    _start_devices(plant, models, port)
+    _start_devices(plant, devices, models, port)
     for server in plant.servers:
         server.expect(plant.is_ending)
     documents = [_document(model, order, port) for model, order in zip(models, orders, strict=True)]
@@ -190,12 +193,12 @@ def _start_servers(
     return orders
 
 
-def _start_devices(plant: _Plant, models: list[PlantModel], port: int) -> None:
+def _start_devices(plant: _Plant, devices: Child, models: list[PlantModel], port: int) -> None:
     points = [(model.plant.key, one) for model in models for one in model.instruments]
     plant.protocols = {(key, one.tag.key): one.tag.connection for key, one in points}
     outstations = {(key, one.tag.key): (key, one.device) for key, one in points if one.tag.connection == MQTT}
-    plant.devices.send(DevicesOrder(port, outstations))
-    plant.devices.expect(plant.is_ending)
+    devices.send(DevicesOrder(port, outstations))
+    devices.expect(plant.is_ending)
 
 
 def _document(model: PlantModel, order: ServerOrder, broker_port: int) -> Plant:
@@ -281,6 +284,7 @@ def _route(plant: _Plant, key: str | None, message: tuple[Any, ...]) -> None:
     if by_opc_ua:
         plant.by_key[of].send((by_opc_ua, time_s))
     # also when nothing is to be said: a link may be lost
+    assert plant.devices is not None
     plant.devices.send((of, by_mqtt, cut, time_s))
 
 

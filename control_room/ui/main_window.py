@@ -186,6 +186,8 @@ class MainWindow(QMainWindow):
             self._is_arranged = True
             arrange(self, self.docks, self.width(), self.height())
             restore_state(self, self._console.settings)
+            # not into a field: a key pressed by chance must do nothing
+            next(iter(self.views.values())).setFocus()
         self._second.start()
         self._console.blink.start()
 
