@@ -30,6 +30,7 @@ from control_room.core.samples import (
     BAD_DEVICE_FAILURE,
     GOOD,
     UNCERTAIN,
+    UNCERTAIN_LAST_USABLE,
     UNCERTAIN_NO_COMMUNICATION_LAST_USABLE,
     Sample,
     never_seen,
@@ -67,6 +68,7 @@ class _Message:
     topic: str
     payload: bytes
     arrival_time: datetime
+    is_retained: bool = False
 
 
 def split_address(address: str) -> tuple[str, tuple[str, ...]]:
@@ -199,7 +201,7 @@ class _Session:
         self._loop.call_soon_threadsafe(self._lose, str(reason))
 
     def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
-        self._inbox.put(_Message(message.topic, bytes(message.payload), datetime.now(UTC)))
+        self._inbox.put(_Message(message.topic, bytes(message.payload), datetime.now(UTC), message.retain))
 
     def _on_subscribe(
         self, client: paho.Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Any
@@ -354,7 +356,7 @@ class Readings:
         wanted = self._by_topic[message.topic]
         try:
             content = parse(message.payload)
-            time, quality = _time(content, message.arrival_time), _quality(content)
+            stated, quality = _time(content), _quality(content)
             self._broken.discard(message.topic)
         except ValueError as fault:
             if message.topic not in self._broken:
@@ -362,6 +364,10 @@ class Readings:
             self._broken.add(message.topic)
             now = message.arrival_time
             return [Sample(tag_id, None, BAD_DEVICE_FAILURE, now, now) for tag_id, _ in wanted]
+        if stated is None and message.is_retained:
+            # the broker kept it, nobody knows how long
+            quality = max(quality, UNCERTAIN_LAST_USABLE)
+        time = stated or message.arrival_time
         samples = (_sample(tag_id, content, path, time, quality, message.arrival_time) for tag_id, path in wanted)
         return [sample for sample in samples if sample is not None]
 
@@ -386,10 +392,10 @@ def parse(payload: bytes) -> Any:
         raise ValueError("it is nested too deeply") from fault
 
 
-def _time(content: Any, arrival_time: datetime) -> datetime:
+def _time(content: Any) -> datetime | None:
     stated = content.get("t") if isinstance(content, dict) else None
     if stated is None:
-        return arrival_time
+        return None
     try:
         if isinstance(stated, str):
             time = datetime.fromisoformat(stated)

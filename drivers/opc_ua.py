@@ -33,6 +33,8 @@ KEEP_ALIVE_S = 5.0
 KEEP_ALIVES_MISSED = 3
 LIFETIME_S = 60.0
 CLOSE_TIMEOUT_S = 2.0
+# 1601-01-01 is the zero of a DateTime (Part 6, 5.2.2.5); some servers count it in local time
+_CALENDAR_BEGIN = datetime(1602, 1, 1, tzinfo=UTC)
 _OVERFLOW = 0x0480  # InfoType DataValue and the overflow bit (7.39.1)
 
 FIELDS = (
@@ -316,9 +318,9 @@ class _Feed:
 def _sample(tag_id: int, value: ua.DataValue, now: datetime) -> Sample:
     quality = value.StatusCode.value >> 16 if value.StatusCode is not None else 0
     number = value.Value.Value if value.Value is not None else None
-    time = value.SourceTimestamp or value.ServerTimestamp or now
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=UTC)
+    stated = (time.replace(tzinfo=UTC) for time in (value.SourceTimestamp, value.ServerTimestamp) if time is not None)
+    # servers that know no time send the beginning of OPC UA's calendar
+    time = next((time for time in stated if time > _CALENDAR_BEGIN), now)
     if number is not None and not (isinstance(number, bool | int | float) and isfinite(number)):
         number, quality = None, max(quality, BAD)
     if number is None and quality < BAD:

@@ -83,6 +83,26 @@ async def test_values_arrive_with_time_and_quality(mosquitto_path: Path, tmp_pat
 
 
 @pytest.mark.mosquitto
+async def test_what_the_broker_kept_is_as_old_as_it_says_and_stale_when_it_says_nothing(
+    mosquitto_path: Path, tmp_path: Path, sink: RememberingSink
+) -> None:
+    port = free_port()
+    with mosquitto(mosquitto_path, port, tmp_path):
+        device = Device(port)
+        device.say("town/a/data", {"t": "2026-03-01T06:00:00Z", "level": 1.5}, retain=True)
+        device.say("town/plain", 3.25, retain=True)
+        async with running(driver(port), sink):
+            await sink.until(lambda: len(sink.samples) == 2)
+            device.say("town/plain", 3.5, retain=True)
+            await sink.until(lambda: len(sink.samples) == 3)
+        device.close()
+    dated, undated = sorted(sink.samples[:2], key=lambda one: one.tag_id)
+    assert (dated.grade, dated.source_time) == (Grade.GOOD, datetime(2026, 3, 1, 6, tzinfo=UTC))
+    assert (undated.value, undated.grade) == (3.25, Grade.STALE)
+    assert (sink.samples[2].value, sink.samples[2].grade) == (3.5, Grade.GOOD)
+
+
+@pytest.mark.mosquitto
 async def test_a_device_that_goes_offline_turns_stale(
     mosquitto_path: Path, tmp_path: Path, sink: RememberingSink
 ) -> None:

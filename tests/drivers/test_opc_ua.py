@@ -4,9 +4,11 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from asyncua import ua
 
 from control_room.core.errors import LinkLost, Refused, WrongCredentials
 from control_room.core.options import check
@@ -150,3 +152,14 @@ async def test_cancelling_is_prompt(sink: RememberingSink) -> None:
             task.cancel()
             async with asyncio.timeout(opc_ua.CLOSE_TIMEOUT_S + 1):
                 await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("source", [None, ua.DateTime(1601, 1, 1), ua.DateTime(1601, 1, 1, 8)])
+@pytest.mark.parametrize("server", [None, ua.DateTime(1601, 1, 1), ua.DateTime(2026, 3, 1, 5, 59)])
+def test_a_server_that_knows_no_time_is_not_taken_for_the_year_1601(
+    source: ua.DateTime | None, server: ua.DateTime | None
+) -> None:
+    now = datetime(2026, 3, 1, 6, tzinfo=UTC)
+    value = ua.DataValue(ua.Variant(1.5), SourceTimestamp=source, ServerTimestamp=server)
+    expected = server.replace(tzinfo=UTC) if server is not None and server.year == 2026 else now
+    assert opc_ua._sample(1, value, now).source_time == expected
