@@ -187,7 +187,7 @@ class MainWindow(QMainWindow):
             arrange(self, self.docks, self.width(), self.height())
             restore_state(self, self._console.settings)
             # not into a field: a key pressed by chance must do nothing
-            next(iter(self.views.values())).setFocus()
+            QTimer.singleShot(0, next(iter(self.views.values())).setFocus)
         self._second.start()
         self._console.blink.start()
 
