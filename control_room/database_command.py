@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, make_url, text
 
+from control_room.core.errors import DatabaseUnavailable
 from db.embedded import open_embedded
 from db.engine import make_engine, translated
 from db.participants import Participants
@@ -25,7 +26,13 @@ def database_upgrade(data_folder: Path, server: str | None, say: Say) -> int:
 
 def _with_database(data_folder: Path, server: str | None, say: Say, act: Callable[[URL, Say], int]) -> int:
     if server is not None:
-        return act(make_url(server), say)
+        try:
+            return act(make_url(server), say)
+        except DatabaseUnavailable as fault:
+            # nobody tries again here
+            raise DatabaseUnavailable(
+                str(fault.args[0]), advice="Check host and port, and whether the server runs."
+            ) from fault
     participants = Participants(data_folder)
     participants.join("seat")
     embedded = None

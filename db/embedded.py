@@ -243,7 +243,8 @@ def _locale() -> str:
 
 
 def _failed(what: str, said: str) -> CannotStart:
-    if "No space left on device" in said:
+    # what the system calls ENOSPC, PostgreSQL may have noticed as a write that was too short
+    if any(words in said for words in ("No space left on device", "wrote only")):
         return DiskFull(f"{what}: no space is left on the disk.", advice="Free disk space and start again.")
     reasons = [line for line in said.splitlines() if any(word in line for word in ("FATAL", "error", "could not"))]
     return CannotStart(

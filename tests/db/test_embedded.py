@@ -136,10 +136,11 @@ def test_in_a_folder_that_only_root_may_enter_the_data_live_elsewhere(short_path
 
 
 @needs_root
-def test_a_full_disk_is_said(short_path: Path) -> None:
+@pytest.mark.parametrize("size", ["12m", "20m", "33m"])
+def test_a_full_disk_is_said(short_path: Path, size: str) -> None:
     small = short_path / "small"
     small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=755", "tmpfs", small], check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", small], check=False).returncode:
         pytest.skip("no file system can be mounted here")
     try:
         with pytest.raises(DiskFull):
