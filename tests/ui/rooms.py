@@ -3,7 +3,7 @@
 import asyncio
 import math
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from control_room.core.network import Link, LinkKind, Network, Node, NodeKind
 from control_room.core.ports import Configuration
 from control_room.core.samples import (
     BAD_SENSOR_FAILURE,
+    BAD_WAITING_FOR_INITIAL,
     GOOD,
     UNCERTAIN_NO_COMMUNICATION_LAST_USABLE,
     UNCERTAIN_SENSOR_NOT_ACCURATE,
@@ -224,6 +225,57 @@ def configuration() -> Configuration:
     )
 
 
+def with_long_names(known: Configuration) -> Configuration:
+    """Return the configuration with names as long as somebody will surely choose."""
+
+    def longer(name: str) -> str:
+        return (
+            f"{name} of the joint municipal waterworks association of the northern and the eastern district, stage two"
+        )
+
+    return Configuration(
+        tuple(replace(one, name=longer(one.name)) for one in known.municipalities),
+        tuple(replace(one, name=longer(one.name)) for one in known.connections),
+        tuple(
+            replace(one, name=longer(one.name), site=longer(one.site), asset=longer(one.asset)) for one in known.tags
+        ),
+        tuple(replace(one, message=longer(one.message)) for one in known.rules),
+    )
+
+
+def ten_times(known: Configuration) -> Configuration:
+    """Return the configuration with ten times as many municipalities, tags and connections."""
+    copies = range(10)
+    return Configuration(
+        tuple(replace(one, id=one.id + 3 * n, name=f"{one.name} {n}") for n in copies for one in known.municipalities),
+        tuple(
+            replace(one, id=one.id + 6 * n, municipality_id=one.municipality_id + 3 * n)
+            for n in copies
+            for one in known.connections
+        ),
+        tuple(
+            replace(
+                one,
+                id=one.id + 10_000 * n,
+                municipality_id=one.municipality_id + 3 * n,
+                connection_id=one.connection_id + 6 * n,
+            )
+            for n in copies
+            for one in known.tags
+        ),
+        tuple(
+            replace(one, id=one.id + 10_000 * n, tag_id=one.tag_id + 10_000 * n) for n in copies for one in known.rules
+        ),
+    )
+
+
+def spoiled(found: Sequence[Sample]) -> list[Sample]:
+    """Return samples that nobody may trust, and numbers of every size."""
+    qualities = (BAD_SENSOR_FAILURE, UNCERTAIN_NO_COMMUNICATION_LAST_USABLE, BAD_WAITING_FOR_INITIAL)
+    values = (None, -1e12, 1e-9, 123_456_789.123, -0.0, 7.0)
+    return [replace(one, quality=qualities[one.tag_id % 3], value=values[one.tag_id % 6]) for one in found]
+
+
 def networks() -> list[Network]:
     """Return a network for each municipality."""
     return [_network(number, (-84.0 + 0.2 * number, 38.0 + 0.05 * (number % 2))) for number in (1, 2, 3)]
@@ -307,14 +359,19 @@ class Stage:
     reading: FakeThread
     acting: FakeThread
 
-    def fill(self, count: int = 40) -> None:
+    def fill(
+        self,
+        count: int = 40,
+        change: Callable[[Configuration], Configuration] = lambda known: known,
+        spoil: Callable[[Sequence[Sample]], list[Sample]] = list,
+    ) -> None:
         """Configure the room and feed it with everything."""
         room, now = self.console.room, self.clock.now
-        known = configuration()
+        known = change(configuration())
         room.use_configuration(known, networks())
         self.connect()
         self.console.live_tags.watch("test", (tag.id for tag in known.tags))
-        room.take_samples(samples(known, now))
+        room.take_samples(spoil(samples(known, now)))
         room.take_alarms(alarms(known, now, count), True)
         self.console.alarms.flush()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,14 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from control_room.core.errors import CannotStart
+from control_room.core.ports import Configuration
+from control_room.core.samples import Sample
 from control_room.ui.main_window import MainWindow
 from control_room.ui.pictures import save_pictures
 from control_room.ui.theme import Theme
 from control_room.ui.view_spec import find_views
 from tests.fakes import FakeClock
-from tests.ui.rooms import Stage, make_stage
+from tests.ui.rooms import Stage, make_stage, spoiled, ten_times, with_long_names
 from widgets.palette import DARK, LIGHT, Palette
 from widgets.status_lights import Light
 
@@ -178,6 +180,8 @@ async def test_a_picture_of_every_view_is_saved(window: MainWindow, stage: Stage
 # --- pictures for a person to look at
 
 FOLDER = os.environ.get("CONTROL_ROOM_PICTURES")
+CHANGES: dict[str, Callable[[Configuration], Configuration]] = {"long": with_long_names, "flood": ten_times}
+SPOILS: dict[str, Callable[[Sequence[Sample]], list[Sample]]] = {"spoiled": spoiled}
 
 
 @pytest.fixture
@@ -193,7 +197,7 @@ def runner() -> Iterator[asyncio.Runner]:
         yield made
 
 
-@pytest.mark.parametrize("scene", ["full", "empty", "lost"])
+@pytest.mark.parametrize("scene", ["full", "empty", "lost", "long", "spoiled", "flood"])
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["day", "night"])
 @pytest.mark.parametrize("size", [(1920, 1080), (1366, 768)], ids=["wide", "narrow"])
 def test_the_window_fits_its_screen(
@@ -213,7 +217,12 @@ def test_the_window_fits_its_screen(
     made.show()
     try:
         if scene != "empty":
-            stage.fill()
+            stage.fill(
+                2_000 if scene == "flood" else 40, CHANGES.get(scene, lambda known: known), SPOILS.get(scene, list)
+            )
+            pens = [tag.id for tag in stage.console.room.configuration.tags[:9]]
+            stage.console.jumps.trend_wanted.emit(pens)
+            made.views["map"].setFocus()
         if scene == "lost":
             stage.console.room.take_connected(False, "The database does not answer. Check that it runs.")
             stage.clock.pass_s(75)
