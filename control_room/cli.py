@@ -86,6 +86,7 @@ def _add_plant(command: argparse.ArgumentParser) -> None:
 
 def _add_collect(command: argparse.ArgumentParser) -> None:
     _add_place(command, "local")
+    command.add_argument("--for-seats", action="store_true", help=argparse.SUPPRESS)
     command.set_defaults(run=_collect)
 
 
@@ -144,7 +145,7 @@ def _collect(arguments: argparse.Namespace) -> int:
     from control_room.collector import run_collector
 
     log_to(log_file(arguments.data_folder, "collector"))
-    return run_collector(arguments.data_folder, arguments.server)
+    return run_collector(arguments.data_folder, arguments.server, is_for_seats=arguments.for_seats)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

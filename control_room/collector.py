@@ -16,24 +16,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import URL, Engine, make_url
+from sqlalchemy import URL, Engine
 
 from control_room.core.alarms import Alarm
-from control_room.core.errors import DatabaseUnavailable
-from control_room.core.ports import ConfigurationStore, Item, StatusStore
+from control_room.core.errors import PASSING, DatabaseUnavailable
+from control_room.core.ports import Item, StatusStore
 from control_room.core.samples import Grade, Sample, stale
 from control_room.core.status import CollectorStatus, LinkStatus
 from control_room.core.tags import Connection
+from control_room.local_server import LocalServer
 from control_room.services.alarm_desk import AlarmDesk
 from control_room.services.bus import Bus
 from control_room.services.historian import Historian
 from control_room.services.links import Links
 from control_room.services.supervisor import Supervisor
-from db.embedded import open_embedded
-from db.engine import make_engine
+from db.engine import make_engine, server_url
 from db.leader import Leadership
 from db.live_reader import LiveReader
-from db.participants import Participants
 from db.stores import (
     PostgresAlarmStore,
     PostgresConfigurationStore,
@@ -91,7 +90,7 @@ class Collector:
         self._writer = DatabaseThread(engine, "writer")
         self._reader = DatabaseThread(engine, "reader")
         self._samples = PostgresSampleStore(self._writer)
-        self._configuration: ConfigurationStore = PostgresConfigurationStore(self._reader)
+        self._configuration = PostgresConfigurationStore(self._reader)
         self._status: StatusStore = PostgresStatusStore(self._reader)
         self._historian = Historian(self._samples)
         self._desk = AlarmDesk(PostgresAlarmStore(self._reader), utc_now)
@@ -110,6 +109,7 @@ class Collector:
     async def run(self) -> None:
         """Take over what is stored, collect until told to stop, mark everything stale and close."""
         try:
+            await self._until_answered(self._configuration.check_schema)
             await self._until_answered(self._desk.load)
             await self._mark_gap()
             self._listener.start()
@@ -126,7 +126,7 @@ class Collector:
         while True:
             try:
                 return await ask()
-            except DatabaseUnavailable as fault:
+            except PASSING as fault:
                 if not is_told:
                     log.warning("Waiting for the database: %s", fault)
                 is_told = True
@@ -154,8 +154,8 @@ class Collector:
     async def _publish_status(self) -> None:
         try:
             await self._status.publish_status(self._own_status(), self._links.statuses(utc_now()))
-        except DatabaseUnavailable:
-            # the historian tells of the outage; the beat simply comes back with the database
+        except PASSING:
+            # the historian tells of the trouble; the beat simply comes back when it is over
             return
 
     def _own_status(self) -> CollectorStatus:
@@ -254,15 +254,17 @@ async def _collect_while_leading(engine: Engine, leadership: Leadership, stop: a
     await collecting
 
 
-def run_collector(data_folder: Path, server: str | None) -> int:
-    """Collect into the named server, or into this machine's own database; return the exit code."""
+def run_collector(data_folder: Path, server: str | None, *, is_for_seats: bool = False) -> int:
+    """Collect into the named server, or into this machine's own database; return the exit code.
+
+    `is_for_seats`: started by a seat, so the last seat ends it. Raises CannotStart with advice.
+    """
     if server is not None:
-        asyncio.run(collect(make_url(server)))
+        asyncio.run(collect(server_url(server)))
         return 0
-    participants = Participants(data_folder)
-    participants.join("collector")
+    local = LocalServer.open(data_folder, log.info, "collector" if is_for_seats else "recorder")
     try:
-        asyncio.run(collect(open_embedded(data_folder, log.info).url("collector")))
+        asyncio.run(collect(local.url("collector")))
     finally:
-        participants.leave()
+        local.close()
     return 0

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, make_url, text
+from sqlalchemy import URL, Connection, text
 
 from control_room.core.errors import DatabaseUnavailable
 from db.embedded import open_embedded
-from db.engine import make_engine, translated
+from db.engine import make_engine, server_url, translated
 from db.participants import Participants
 from db.schema import HEAD, schema_version, upgrade
 
@@ -27,7 +27,7 @@ def database_upgrade(data_folder: Path, server: str | None, say: Say) -> int:
 def _with_database(data_folder: Path, server: str | None, say: Say, act: Callable[[URL, Say], int]) -> int:
     if server is not None:
         try:
-            return act(make_url(server), say)
+            return act(server_url(server), say)
         except DatabaseUnavailable as fault:
             # nobody tries again here
             raise DatabaseUnavailable(
@@ -41,7 +41,8 @@ def _with_database(data_folder: Path, server: str | None, say: Say, act: Callabl
         return act(embedded.url("postgres"), say)
     finally:
         # the server keeps running for whoever else uses it
-        if participants.leave() and embedded is not None and not participants.processes("collector"):
+        participants.leave()
+        if embedded is not None and not participants.processes("seat", "collector", "recorder"):
             embedded.stop()
 
 

@@ -21,7 +21,7 @@ from control_room.seat import Seat, SeatOptions, run_seat, value_widgets
 from control_room.ui.pictures import save_pictures
 from control_room.ui.wire_clock import WireClock
 from db.embedded import folder_lock
-from db.engine import make_engine
+from db.engine import make_engine, translated
 from db.participants import Participants
 from db.tag_store import import_plant
 from db.worker import DatabaseThread
@@ -62,6 +62,7 @@ class Demo:
     _clock: WireClock | None = None
     # seconds since the process began
     _first: dict[str, float] = field(default_factory=dict)
+    _delays: dict[str, float | None] = field(default_factory=dict)
     _figures: dict[str, Any] = field(default_factory=dict)
 
     def begin(self) -> None:
@@ -104,7 +105,8 @@ class Demo:
     def _start_plant(self) -> "subprocess.Popen[bytes]":
         arguments = ["simulate", "--document", str(self._document), "--parent-pid", str(os.getpid())]
         arguments += ["--state-folder", str(self.options.data_folder / "simulator"), *self.options.plant_arguments]
-        return subprocess.Popen(command_line(arguments), stdin=subprocess.DEVNULL)
+        # a session of its own: Ctrl-C ends the seat, which ends the plant when the collector has stored its last values
+        return subprocess.Popen(command_line(arguments), stdin=subprocess.DEVNULL, start_new_session=True)
 
     async def _read(self) -> list[Plant]:
         assert self._plant is not None
@@ -119,9 +121,19 @@ class Demo:
             await asyncio.Event().wait()
         assert self.options.seconds is not None
         await asyncio.sleep(max(0.0, self.began_s + self.options.seconds - time.time()))
+        self._note_delays()
         if self.options.pictures is not None:
             await save_pictures(seat.window, seat.console.theme, self.options.pictures)
         seat.closing.set()
+
+    def _note_delays(self) -> None:
+        """Note once how long values took to the screen: before the camera keeps the GUI busy."""
+        if self._delays or self._clock is None:
+            return
+        for share in (50, 95, 99):
+            delay_ms = self._clock.percentile_ms(share / 100)
+            self._delays[f"wire_to_screen_ms_p{share}"] = None if delay_ms is None else round(delay_ms, 1)
+        self._delays["values_painted"] = self._clock.count
 
     def close(self) -> None:
         """Stop the plant: after the collector, which would else see every link break."""
@@ -139,7 +151,7 @@ class Demo:
         if self.options.summary is None or seat.local is None:
             return
         engine = make_engine(seat.local.url("station"), "control-room demo")
-        with engine.connect() as connection:
+        with translated(), engine.connect() as connection:
             self._figures = self._read_figures(connection)
         self.options.summary.parent.mkdir(parents=True, exist_ok=True)
         self.options.summary.write_text(json.dumps(self._figures, indent=2) + "\n", encoding="utf-8")
@@ -149,12 +161,8 @@ class Demo:
 
         row = connection.execute(_FIGURES, {"began": datetime.fromtimestamp(self.began_s, UTC)}).mappings().first()
         figures: dict[str, Any] = {name: int(value) for name, value in dict(row or {}).items()}
-        assert self._clock is not None
-        for share in (50, 95, 99):
-            delay_ms = self._clock.percentile_ms(share / 100)
-            figures[f"wire_to_screen_ms_p{share}"] = None if delay_ms is None else round(delay_ms, 1)
-        figures["values_painted"] = self._clock.count
-        figures |= self._first
+        self._note_delays()
+        figures |= self._delays | self._first
         figures["seconds"] = round(time.time() - self.began_s, 1)
         return figures
 
@@ -180,6 +188,10 @@ def _import(seat: Seat, plants: list[Plant]) -> None:
 def run_demo(options: DemoOptions) -> int:
     """Run the demo; return the exit code."""
     demo = Demo(options)
+    # where nothing can be written, a run would end with nothing
+    for folder in (options.pictures, options.summary and options.summary.parent):
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
     try:
         # what is wrong with the folder, the database will say
         with suppress(OSError):

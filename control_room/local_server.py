@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy import URL
 
+from control_room.core.errors import CannotStart
 from db.embedded import EmbeddedServer, folder_lock, open_embedded
 from db.participants import Participants
 from db.schema import upgrade
@@ -31,26 +32,36 @@ def open_local(folder: Path, report: Report) -> EmbeddedServer:
     Raises CannotStart, DiskFull, NewerSchema or PortInUse with advice.
     """
     server = open_embedded(folder, report)
-    upgrade(server.url("postgres"), server.credentials.passwords())
+    try:
+        upgrade(server.url("postgres"), server.credentials.passwords())
+    except BaseException:
+        if not server.is_attached:
+            server.stop()
+        raise
     return server
 
 
 @dataclass(slots=True)
 class LocalServer:
-    """A seat's share in the machine's own database and collector."""
+    """One process's share in the machine's own database.
+
+    Its users are seats, the collector that they start for themselves, and recorders: collectors that a person started,
+    which go on without a seat. The last seat or recorder stops the server.
+    """
 
     server: EmbeddedServer
     participants: Participants
     folder: Path
+    role: str = "seat"
     _is_closed: bool = False
 
     @classmethod
-    def open(cls, folder: Path, report: Report) -> "LocalServer":
-        """Join the users of the folder's server, starting it when nobody did."""
+    def open(cls, folder: Path, report: Report, role: str = "seat") -> "LocalServer":
+        """Join the users of the folder's server as a "seat", "recorder" or "collector", starting it when nobody did."""
         participants = Participants(folder)
-        participants.join("seat")
+        participants.join(role)
         try:
-            return cls(open_local(folder, report), participants, folder)
+            return cls(open_local(folder, report), participants, folder, role)
         except BaseException:
             participants.leave()
             raise
@@ -60,10 +71,13 @@ class LocalServer:
         return self.server.url(role)
 
     def keep_running(self) -> None:
-        """Start the database and a collector when they do not run (any more)."""
-        self._keep_serving()
-        if not self.participants.processes("collector"):
-            self._spawn(["collect", "--data-folder", str(self.folder)])
+        """Start the database and a collector when they do not run (any more). Raises CannotStart."""
+        try:
+            self._keep_serving()
+            if not self.participants.processes("collector", "recorder"):
+                self._spawn(["collect", "--for-seats", "--data-folder", str(self.folder)])
+        except (OSError, subprocess.SubprocessError) as fault:
+            raise CannotStart(f"The database or its collector cannot be started: {fault}.") from fault
 
     def _keep_serving(self) -> None:
         if self._is_closed or self.server.is_alive():
@@ -81,16 +95,23 @@ class LocalServer:
             command_line(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
         )
 
-    def close(self, before_stop: Callable[[], None]) -> None:
-        """Leave; the last one stops the collectors, calls `before_stop` and stops the server."""
+    def close(self, before_stop: Callable[[], None] = lambda: None) -> None:
+        """Leave; the last one ends the seats' collector, calls `before_stop` and stops the server."""
         self._is_closed = True
+        if self.role == "collector":
+            # the seat that ends it holds the lock
+            self.participants.leave()
+            return
         with folder_lock(self.folder):
-            if not self.participants.leave():
+            self.participants.leave()
+            is_last = not self.participants.processes("seat", "recorder")
+            if is_last:
+                _end(self.participants.processes("collector"))
+            try:
                 before_stop()
-                return
-            _end(self.participants.processes("collector"))
-            before_stop()
-            self.server.stop()
+            finally:
+                if is_last:
+                    self.server.stop()
 
 
 def _end(processes: Sequence[psutil.Process]) -> None:

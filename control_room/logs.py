@@ -22,6 +22,8 @@ _LEVELS |= {"asyncua": logging.CRITICAL, "amqtt": logging.CRITICAL}
 
 def log_to(path: Path, console_level: int = logging.WARNING) -> None:
     """Write INFO and above to `path` (rotated, UTC times), `console_level` and above to stderr."""
+    # a disk that is full makes no traceback of every line that cannot be written
+    logging.raiseExceptions = False
     path.parent.mkdir(parents=True, exist_ok=True)
     in_file = RotatingFileHandler(path, maxBytes=FILE_SIZE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
     lines = logging.Formatter("%(asctime)sZ %(levelname)-7s %(name)s: %(message)s")

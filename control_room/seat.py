@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -16,9 +17,10 @@ from typing import Protocol
 import qasync
 from PySide6.QtCore import QMessageLogContext, QSettings, Qt, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Connection
 
 from control_room.core.errors import ControlRoomError
+from control_room.core.ports import Configuration
 from control_room.local_server import LocalServer
 from control_room.ui.alarm_feed import AlarmFeed
 from control_room.ui.console import Blink, Console, Jumps
@@ -28,9 +30,10 @@ from control_room.ui.main_window import MainWindow
 from control_room.ui.operations import Operations
 from control_room.ui.room import Room
 from control_room.ui.theme import Theme
-from db.engine import make_engine
+from db.engine import make_engine, server_url
 from db.live_reader import LiveReader
 from db.network_store import read_networks
+from db.schema import require_schema
 from db.tag_store import read_configuration
 from db.worker import DatabaseThread
 
@@ -97,7 +100,7 @@ class Seat:
         self._doors.noticed.connect(self.window.show_failure)
 
     def _url(self, options: SeatOptions, role: str) -> URL:
-        return make_url(options.server) if self.local is None and options.server else self._local_url(role)
+        return server_url(options.server) if self.local is None and options.server else self._local_url(role)
 
     def _local_url(self, role: str) -> URL:
         assert self.local is not None
@@ -106,6 +109,7 @@ class Seat:
     async def run(self, guests: Sequence[Guest]) -> None:
         """Show the window and work until it is closed."""
         self._doors.hang(asyncio.get_running_loop())
+        self._obey_signals(asyncio.get_running_loop())
         self.window.show()
         self._live_tags.use_reader(self._live.watch)
         self._live.start()
@@ -122,12 +126,18 @@ class Seat:
             if isinstance(outcome, Exception):
                 raise outcome
 
+    def _obey_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Close in order when told from outside, as when the person closes the window."""
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda *_: loop.call_soon_threadsafe(self.closing.set))
+
     async def _follow_configuration(self) -> None:
         while True:
             await self._wants_configuration.wait()
             self._wants_configuration.clear()
             try:
-                configuration = await self._operations.read(read_configuration)
+                configuration = await self._operations.read(_read_configuration)
                 self.room.use_configuration(configuration, await self._operations.read(read_networks))
                 _set_aside()
             except ControlRoomError as fault:
@@ -137,12 +147,16 @@ class Seat:
                 await asyncio.sleep(RETRY_S)
 
     async def _keep_local_running(self) -> None:
+        told = ""
         while True:
             if self.local is not None:
                 try:
                     await asyncio.to_thread(self.local.keep_running)
+                    told = ""
                 except ControlRoomError as fault:
-                    log.error("%s %s", fault, fault.advice)
+                    if str(fault) != told:
+                        log.error("%s", fault)
+                    told = str(fault)
             await asyncio.sleep(LOCAL_CHECK_S)
 
     async def _close(self, guests: Sequence[Guest]) -> None:
@@ -169,6 +183,11 @@ class Seat:
             guest.close()
 
 
+def _read_configuration(connection: Connection) -> Configuration:
+    require_schema(connection)
+    return read_configuration(connection)
+
+
 def _set_aside() -> None:
     """Take what is there now for lasting: looking through it for garbage would hold the GUI for a tenth of a second."""
     gc.unfreeze()
@@ -180,10 +199,26 @@ def prepare_display() -> bool:
     """Return whether there is a display; without one Qt paints into memory."""
     if os.environ.get("QT_QPA_PLATFORM"):
         return os.environ["QT_QPA_PLATFORM"] not in ("offscreen", "minimal")
-    has_display = sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    has_display = sys.platform != "linux" or bool(os.environ.get("WAYLAND_DISPLAY")) or _x_server_answers()
     if not has_display:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     return has_display
+
+
+def _x_server_answers() -> bool:
+    """Return whether the X server of DISPLAY takes a connection: Qt would end the program where none does."""
+    host, _, number = os.environ.get("DISPLAY", "").partition(":")
+    if not number:
+        return False
+    if host not in ("", "unix"):
+        # another machine's, which may be slow: Qt will tell
+        return True
+    path = f"/tmp/.X11-unix/X{number.split('.')[0]}"  # noqa: S108 - the place where X servers listen
+    for address in (f"\0{path}", path):
+        with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+            probe.connect(address)
+            return True
+    return False
 
 
 def run_seat(options: SeatOptions, guests: Sequence[Guest] = ()) -> int:

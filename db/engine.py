@@ -4,11 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from sqlalchemy import URL, Engine, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from control_room.core.errors import ControlRoomError, DatabaseUnavailable, DiskFull, Refused, WrongCredentials
+from control_room.core.errors import (
+    BadOption,
+    ControlRoomError,
+    DatabaseUnavailable,
+    DiskFull,
+    Refused,
+    WrongCredentials,
+)
 
 CONNECT_TIMEOUT_S = 5
 # both ends look whether the other still lives: a dead seat must not hold a lock, nor a dead leader the lead
@@ -19,6 +26,17 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": 30_000,
     **{f"tcp_keepalives_{name}": value for name, value in _KEEPALIVE.items()},
 }
+
+
+def server_url(text: str) -> URL:
+    """Return the URL of a shared server. Raises BadOption for what is no URL of a PostgreSQL."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as fault:
+        raise BadOption(f"'{text}' names no server.", advice="Write postgresql://user@host:port/database.") from fault
+    if url.get_backend_name() not in ("postgresql", "postgres") or not url.host:
+        raise BadOption("The server is no PostgreSQL.", advice="Write postgresql://user@host:port/database.")
+    return url
 
 
 def make_engine(url: URL, application: str, statement_timeout_s: float = 0) -> Engine:

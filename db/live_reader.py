@@ -21,6 +21,7 @@ from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkState, LinkStatus
 from db.backoff import Backoff
 from db.engine import translated
+from db.schema import require_schema
 from db.stores import as_alarm, as_sample
 from db.tables import alarm, collector_status, latest, link_status
 
@@ -117,6 +118,7 @@ class LiveReader:
     def _listen(self) -> None:
         engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         with engine.connect() as listening, engine.connect() as reading:
+            require_schema(reading)
             for channel in sorted(CHANNELS):
                 listening.execute(text(f"LISTEN {channel}"))
             ears = listening.connection.driver_connection

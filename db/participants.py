@@ -19,7 +19,7 @@ class Participants:
         self._folder = folder / "participants"
 
     def join(self, role: str, process_id: int | None = None) -> None:
-        """Register this process, or another one, as a "seat", a "collector" or a "simulator"."""
+        """Register this process, or another one, as a "seat", "collector", "recorder" or "simulator"."""
         self._folder.mkdir(parents=True, exist_ok=True)
         process = psutil.Process(process_id)
         own = {"role": role, "started": process.create_time()}
@@ -27,19 +27,18 @@ class Participants:
         draft.write_text(json.dumps(own), encoding="utf-8")
         draft.replace(self._folder / str(process.pid))
 
-    def leave(self) -> bool:
-        """Take this process out; return whether it was the last seat."""
+    def leave(self) -> None:
+        """Take this process out."""
         (self._folder / str(os.getpid())).unlink(missing_ok=True)
-        return not self.processes("seat")
 
-    def processes(self, role: str) -> list[psutil.Process]:
-        """Return the living processes of one role, this one included; forget the dead."""
+    def processes(self, *roles: str) -> list[psutil.Process]:
+        """Return the living processes of the roles, this one included; forget the dead."""
         found = []
         for entry in sorted(self._folder.glob("[0-9]*")):
             process = _alive(entry)
             if process is None:
                 entry.unlink(missing_ok=True)
-            elif _read(entry).get("role") == role:
+            elif _read(entry).get("role") in roles:
                 found.append(process)
         return found
 

@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import URL, Connection, text
 
-from control_room.core.errors import NewerSchema
+from control_room.core.errors import NewerSchema, OlderSchema
 from db.access import LOGIN_ROLES, make_login_roles
 from db.engine import make_engine, translated
 
@@ -28,6 +28,17 @@ HEAD = "0002"
 def schema_version(connection: Connection) -> str | None:
     """Return the database's version, None for an empty database."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def require_schema(connection: Connection) -> None:
+    """Raise NewerSchema or OlderSchema unless the database has the schema that this program knows."""
+    _refuse_newer(connection)
+    if (version := schema_version(connection)) != HEAD:
+        has = f"has schema {version}" if version else "holds no control room yet"
+        raise OlderSchema(
+            f"The database {has}, this program needs schema {HEAD}.",
+            advice="An administrator runs: control-room db upgrade.",
+        )
 
 
 def upgrade(url: URL, passwords: Mapping[str, str]) -> None:

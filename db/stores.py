@@ -15,6 +15,7 @@ from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
 from db.access import ALARM_LOCK, LATEST_LOCK
 from db.sample_rows import COLUMNS, clean, copy_bytes
+from db.schema import require_schema
 from db.tables import alarm, alarm_journal, collector_status, latest, link_status
 from db.tag_store import read_configuration
 from db.worker import DatabaseThread
@@ -227,6 +228,10 @@ class PostgresConfigurationStore:
     async def read_configuration(self) -> Configuration:
         """Return the whole configuration, settings of connections included."""
         return await _do(self._thread, lambda connection: read_configuration(connection, with_settings=True))
+
+    async def check_schema(self) -> None:
+        """Raise NewerSchema or OlderSchema unless the database has this program's schema."""
+        await _do(self._thread, require_schema)
 
 
 class PostgresStatusStore:

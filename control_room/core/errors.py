@@ -5,7 +5,8 @@ ControlRoomError                 every one carries `advice`: what the person sho
 │   ├── BadOption                an argument or a setting is not acceptable
 │   ├── PortInUse                another program holds the network port
 │   ├── DiskFull                 no space left where the program must write
-│   └── NewerSchema              the database belongs to a newer version of this program
+│   ├── NewerSchema              the database belongs to a newer version of this program
+│   └── OlderSchema              the database must be upgraded first
 ├── LinkLost                     a connection to the plant failed or broke
 │   └── WrongCredentials         the other side refused the user name, password or certificate
 ├── DatabaseUnavailable          PostgreSQL does not answer
@@ -48,6 +49,10 @@ class NewerSchema(CannotStart):
     """The database belongs to a newer version of this program."""
 
 
+class OlderSchema(CannotStart):
+    """The database must be upgraded first."""
+
+
 class LinkLost(ControlRoomError):
     """A connection to the plant failed or broke."""
 
@@ -66,3 +71,7 @@ class BadNetworkFile(ControlRoomError):
 
 class Refused(ControlRoomError):
     """The database refused an action, and its words say why."""
+
+
+# what passes by itself: whoever has something to store keeps it and tries again
+PASSING = (DatabaseUnavailable, DiskFull)

@@ -19,7 +19,7 @@ from control_room.core.alarms import (
     step,
 )
 from control_room.core.conditions import Condition, judge, settle
-from control_room.core.errors import DatabaseUnavailable, DiskFull
+from control_room.core.errors import PASSING
 from control_room.core.ports import AlarmStore
 from control_room.core.samples import Sample
 from control_room.services.tasks import Commit
@@ -137,7 +137,7 @@ class AlarmDesk:
         try:
             while self._commit.is_running or self._changes:
                 await self._commit.run(self._commit_changes)
-        except (DatabaseUnavailable, DiskFull) as fault:
+        except PASSING as fault:
             self._report_trouble(str(fault))
             return False
         self._report_trouble("")
@@ -160,7 +160,7 @@ class AlarmDesk:
         self._learned = self._clock()
         try:
             acknowledgements, self._journal_id = await self._store.read_acknowledgements(self._journal_id)
-        except DatabaseUnavailable:
+        except PASSING:
             return
         for rule_id, acknowledged in acknowledgements:
             try:

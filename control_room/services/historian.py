@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
-from control_room.core.errors import DatabaseUnavailable, DiskFull
+from control_room.core.errors import PASSING
 from control_room.core.ports import SampleStore
 from control_room.core.samples import Sample
 from control_room.services.tasks import Commit
@@ -61,7 +61,7 @@ class Historian:
         try:
             while self._commit.is_running or self._waiting:
                 await self._commit.run(self._write_batch)
-        except (DatabaseUnavailable, DiskFull) as fault:
+        except PASSING as fault:
             self._report_trouble(str(fault))
             self._arrived.set()
             return False
