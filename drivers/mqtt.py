@@ -23,7 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from control_room.core.errors import LinkLost, WrongCredentials
 from control_room.core.options import Field
-from control_room.core.ports import Driver, DriverSpec, Item, Sink
+from control_room.core.ports import LINK_IS_LOST, LINK_IS_UP, Driver, DriverSpec, Item, Sink
 from control_room.core.samples import (
     BAD,
     BAD_CONFIGURATION,
@@ -59,6 +59,8 @@ FIELDS = (
     Field("keepalive_s", "Keep-alive in s", 15, low=2, high=3_600),
     Field("timeout_s", "Answer expected within seconds", 5.0, low=0.5, high=60.0),
 )
+# what a status topic says
+_WORDS = {b"online": LINK_IS_UP, b"offline": LINK_IS_LOST}
 # OPC DA qualities, which Sparkplug and most devices use
 _QUALITIES = {0: BAD, 64: UNCERTAIN, 192: GOOD, 500: UNCERTAIN_NO_COMMUNICATION_LAST_USABLE}
 
@@ -306,9 +308,10 @@ class _Session:
 
 @dataclass(slots=True)
 class _Device:
-    """The tags of one availability topic."""
+    """The tags of one availability topic: what the device measures, and what tells how its link stands."""
 
     tag_ids: list[int] = field(default_factory=list)
+    link_ids: list[int] = field(default_factory=list)
 
 
 class Readings:
@@ -325,7 +328,9 @@ class Readings:
             topic, path = split_address(item.address)
             if topic:
                 self._by_topic[topic].append((item.tag_id, path))
-                self._by_status[status_topic(topic)].tag_ids.append(item.tag_id)
+                device = self._by_status[status_topic(topic)]
+                is_link = topic == status_topic(topic) and not path
+                (device.link_ids if is_link else device.tag_ids).append(item.tag_id)
             else:
                 now = datetime.now(UTC)
                 sink.publish([Sample(item.tag_id, None, BAD_CONFIGURATION, now, now)])
@@ -342,10 +347,10 @@ class Readings:
         samples: list[Sample] = []
         for message in messages:
             found: list[Sample] = []
-            if message.topic in self._by_topic:
+            if message.topic in self._by_status and (word := message.payload.strip().lower()) in _WORDS:
+                found = self._availability(message, _WORDS[word])
+            elif message.topic in self._by_topic:
                 found = self._read(message)
-            elif message.topic in self._by_status:
-                found = self._availability(message)
             # before the next message: a device may measure and go offline within one burst
             self._newest.update((sample.tag_id, sample) for sample in found)
             samples += found
@@ -371,15 +376,18 @@ class Readings:
         samples = (_sample(tag_id, content, path, time, quality, message.arrival_time) for tag_id, path in wanted)
         return [sample for sample in samples if sample is not None]
 
-    def _availability(self, message: _Message) -> list[Sample]:
-        if message.payload.strip().lower() != b"offline":
-            # online: what it measures now, it will say
-            return []
-        now = message.arrival_time
-        return [
+    def _availability(self, message: _Message, link: float) -> list[Sample]:
+        device, now = self._by_status[message.topic], message.arrival_time
+        # good also when the broker kept it: a device that is gone has left its last will in its place
+        links = [Sample(tag_id, link, GOOD, now, now) for tag_id in device.link_ids]
+        if link == LINK_IS_UP:
+            # what it measures now, it will say
+            return links
+        lost = (
             stale(self._newest[tag_id], now) if tag_id in self._newest else never_seen(tag_id, now)
-            for tag_id in self._by_status[message.topic].tag_ids
-        ]
+            for tag_id in device.tag_ids
+        )
+        return [*links, *lost]
 
 
 def parse(payload: bytes) -> Any:

@@ -35,6 +35,8 @@ LIFETIME_S = 60.0
 CLOSE_TIMEOUT_S = 2.0
 # 1601-01-01 is the zero of a DateTime (Part 6, 5.2.2.5); some servers count it in local time
 _CALENDAR_BEGIN = datetime(1602, 1, 1, tzinfo=UTC)
+_SEQUENCES = 0xFFFFFFFF  # numbers of messages, from 1 (5.13.1.1)
+_LONGEST_GAP = 1_000  # what is longer, or goes back, comes from a server that counts in its own way
 _OVERFLOW = 0x0480  # InfoType DataValue and the overflow bit (7.39.1)
 
 FIELDS = (
@@ -277,8 +279,11 @@ class _Feed:
         if message.SequenceNumber:
             # numbers count up by one and roll over to 1; a jump means that a message was lost (5.13.1.1). asyncua's own
             # messages about a lost connection have the number 0
-            self._has_gap |= message.SequenceNumber != self._next_sequence
-            self._next_sequence = message.SequenceNumber % 0xFFFFFFFF + 1
+            if missed := (message.SequenceNumber - self._next_sequence) % _SEQUENCES:
+                self._has_gap = True
+                # nobody knows what was in them: at least one value each
+                self._sink.link_dropped(missed if missed < _LONGEST_GAP else 1)
+            self._next_sequence = message.SequenceNumber % _SEQUENCES + 1
         now = datetime.now(UTC)
         for notification in message.NotificationData:
             if isinstance(notification, ua.DataChangeNotification):

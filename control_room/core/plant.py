@@ -84,9 +84,7 @@ def with_link_tags(plant: Plant) -> Plant:
 
 
 def _link_tag(plant: Plant, connection: str) -> PlantTag:
-    message = f"{plant.name}: connection {connection} is lost"
-    rule = PlantRule(AlarmKind.H, Priority.HIGH, 0.5, on_delay_s=LINK_ALARM_DELAY_S, off_delay_s=1.0, message=message)
-    return PlantTag(
+    tag = PlantTag(
         key=f"link.{connection}",
         name=f"Connection {connection}",
         site="Connections",
@@ -94,10 +92,14 @@ def _link_tag(plant: Plant, connection: str) -> PlantTag:
         quantity=Quantity.OTHER,
         connection=connection,
         address=LINK_ADDRESS,
-        high=1.0,
-        states=("up", "lost"),
-        rules=(rule,),
     )
+    return as_link_tag(tag, f"{plant.name}: connection {connection} is lost")
+
+
+def as_link_tag(tag: PlantTag, message: str) -> PlantTag:
+    """Return the tag as one that is LINK_IS_UP or LINK_IS_LOST, with an alarm of a high priority for a link that stays lost."""
+    rule = PlantRule(AlarmKind.H, Priority.HIGH, 0.5, on_delay_s=LINK_ALARM_DELAY_S, off_delay_s=1.0, message=message)
+    return replace(tag, low=0.0, high=1.0, states=("up", "lost"), rules=(rule,))
 
 
 def as_document(plant: Plant) -> dict[str, Any]:

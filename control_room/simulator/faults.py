@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
+from control_room.core.plant import LINK_ALARM_DELAY_S
+
 LONGEST_FAULT_S = 86_400.0
 
 
@@ -40,7 +42,8 @@ _DURATIONS_S = {
     FaultKind.TRIP: (25.0, 50.0),
     FaultKind.STUCK: (30.0, 60.0),
     FaultKind.BAD: (25.0, 40.0),
-    FaultKind.LINK: (20.0, 40.0),
+    # longer than its alarm waits
+    FaultKind.LINK: (LINK_ALARM_DELAY_S + 15.0, LINK_ALARM_DELAY_S + 30.0),
 }
 
 

@@ -12,7 +12,7 @@ class Instrument:
     """One point: `source` names where the truth comes from, as (kind, EPANET id, code name).
 
     Kinds: "node" and "link" read EPANET's value of that code; "logic" is derived from that, or the
-    outstation's own (command, mode, trip).
+    outstation's own (command, mode, trip). `device` is its outstation; none for what the front end knows by itself.
     `noise` is the standard deviation and `deadband` the change that is reported, both in the tag's unit; a point with
     `period_s` is also reported when nothing changed for so long (wall time). One that `is_reversed` is built in
     against the direction that the network file gives the pipe.

@@ -10,7 +10,8 @@ counts. `q` is the quality of all values of the message: 192 good, 64 uncertain,
 A message carries what has something new to say, any number of values as members of objects; `null` is no value.
 
 A tag's address is the data topic and the path to its value: `northfield/north-zone/data#PL07.pressure`. The status
-topic is the sibling `status` of the data topic: when it says `offline`, the values of the data topic are stale.
+topic is the sibling `status` of the data topic: when it says `offline`, the values of the data topic are stale. It is
+also the address of the tag that tells how the outstation's link stands.
 """
 
 import json
@@ -44,11 +45,16 @@ def address_of(municipality: str, device: str, tag_key: str) -> str:
     return f"{municipality}/{device}/data#{tag_key}"
 
 
+def status_address(municipality: str, device: str) -> str:
+    """Return the address of the outstation's link for an MQTT client."""
+    return f"{municipality}/{device}/status"
+
+
 class _Outstation:
     """One outstation with a radio: a client of its own, so that its last will is real."""
 
     def __init__(self, port: int, municipality: str, name: str) -> None:
-        self._topic, self._status = (f"{municipality}/{name}/{topic}" for topic in ("data", "status"))
+        self._topic, self._status = f"{municipality}/{name}/data", status_address(municipality, name)
         self._port = port
         self._client: paho.Client | None = None
         self.set_cut(False)

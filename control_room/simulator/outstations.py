@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from random import Random
 
 from control_room.core.plant import PlantTag
+from control_room.core.ports import LINK_IS_LOST, LINK_IS_UP
 from control_room.core.samples import BAD_NO_COMMUNICATION, BAD_SENSOR_FAILURE, GOOD
 from control_room.core.tags import Quantity
 from control_room.simulator.faults import Fault, FaultKind, Plan, script
 from control_room.simulator.hydraulics import Hydraulics
 from control_room.simulator.instruments import Instrument, Reading, is_worth_saying, measure
+from control_room.simulator.links import LINK_CODE
 from control_room.simulator.plant_model import OWN_CODES, PlantModel
 
 # (tag key, value, quality): what a device says
@@ -61,7 +63,7 @@ class Outstations:
         return {
             FaultKind.BURST: frozenset(self.network.model.junction_name_list),
             FaultKind.TRIP: frozenset(self._pumps),
-            FaultKind.LINK: frozenset(one.device for one in self.model.instruments),
+            FaultKind.LINK: frozenset(one.device for one in self.model.instruments if one.device),
             FaultKind.STUCK: frozenset(self._readings),
             FaultKind.BAD: frozenset(self._readings),
         }
@@ -140,6 +142,8 @@ class Outstations:
         if code not in OWN_CODES:
             truth = self.network.read(*instrument.source)
             return -truth if instrument.is_reversed else truth
+        if code == LINK_CODE:
+            return LINK_IS_LOST if name in self.cut else LINK_IS_UP
         pump = self._pumps[name]
         is_running = self.network.read("link", name, "STATUS") > 0
         return {

@@ -12,11 +12,12 @@ from control_room.simulator.drawing import drawing
 from control_room.simulator.hydraulics import DAY_S, START_S, Hydraulics, open_network
 from control_room.simulator.instruments import Instrument
 from control_room.simulator.limits import with_limits
+from control_room.simulator.links import LINK_CODE, link_points
 from control_room.simulator.municipalities import municipality_of
-from control_room.simulator.points import points
+from control_room.simulator.points import OPC_UA, points
 
-# the outstations' own: command, mode, protection, speed
-OWN_CODES = frozenset({"COMMAND", "MODE", "TRIP", "SPEED", "SPEED_SETPOINT"})
+# the outstations' own: command, mode, protection, speed, link
+OWN_CODES = frozenset({"COMMAND", "MODE", "TRIP", "SPEED", "SPEED_SETPOINT", LINK_CODE})
 _SETTLING_DAYS, _SETTLING_STEP_S = 2, 1_800
 _STEP_S = 900
 
@@ -41,12 +42,13 @@ def build(name: str, folder: Path) -> tuple[PlantModel, Hydraulics]:
     possible = list(points(network.model, about))
     network.advance(_SETTLING_DAYS * DAY_S)
     days = _healthy_days(network, possible, about.healthy_days)
-    chosen = (with_limits(one, days[:, number]) for number, one in enumerate(possible))
+    limited = (with_limits(one, days[:, number]) for number, one in enumerate(possible))
+    chosen = tuple(one for one in limited if one is not None)
     nodes, links = drawing(network.model, about)
     plant = Plant(about.key, about.name, (), (), nodes, links, is_schematic=about.crs is None)
     # some files have sources of negative demand
     demand = about.tuning.demand * 1_000 * sum(max(node.base_demand, 0.0) for _, node in network.model.junctions())
-    return PlantModel(plant, tuple(one for one in chosen if one is not None), float(demand)), network
+    return PlantModel(plant, (*chosen, *link_points(chosen, OPC_UA)), float(demand)), network
 
 
 def _healthy_days(network: Hydraulics, possible: Sequence[Instrument], days: int) -> NDArray[np.float64]:

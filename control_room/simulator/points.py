@@ -33,10 +33,12 @@ def points(model: Any, about: Municipality) -> Iterator[Instrument]:
 class _Site:
     """A place with its outstation: makes instruments whose names begin with what stands there."""
 
-    def __init__(self, site: str, asset: str, title: str, key: str, element: str, protocol: str = OPC_UA) -> None:
+    def __init__(
+        self, site: str, asset: str, title: str, key: str, element: str, protocol: str = OPC_UA, outstation: str = ""
+    ) -> None:
         self._fixed: dict[str, Any] = {"site": site, "asset": asset, "connection": protocol, "element": element}
         self._title, self._key = title, key
-        self._device = site.lower().replace(" ", "-")
+        self._device = (outstation or site).lower().replace(" ", "-")
 
     def point(
         self, suffix: str, words: str, quantity: Quantity, source: tuple[str, str, str], noise: float = 0.0, **more: Any
@@ -112,7 +114,7 @@ def _valve(number: int, name: str, valve: Any, about: Municipality) -> Iterator[
 
 
 def _field(model: Any, about: Municipality) -> Iterator[Instrument]:
-    """Yield what stands in streets: loggers and analysers that speak by the radio of their zone, and flow meters."""
+    """Yield what stands in streets: loggers and analysers that speak by the radio of their zone, flow meters by a wire."""
     zone = _zones(model)
     ends = {node for _, link in _machines(model) for node in (link.start_node_name, link.end_node_name)}
     chosen = _spread(model, [name for name in model.junction_name_list if name not in ends], about.loggers)
@@ -124,12 +126,12 @@ def _field(model: Any, about: Municipality) -> Iterator[Instrument]:
         yield place.point("chlorine", "chlorine", Quantity.CHLORINE, ("node", name, "QUALITY"), 0.003, **_CHLORINE)
     for number, name in enumerate(_mains(model, about.meters), 1):
         at = zone[model.get_link(name).end_node_name]
-        place = _street(at, f"main {number}", f"FM{number:02}", f"link:{name}", OPC_UA)
+        place = _street(at, f"main {number}", f"FM{number:02}", f"link:{name}", OPC_UA, f"{at} mains")
         yield place.point("flow", "flow", Quantity.FLOW, ("link", name, "FLOW"), 0.08, unit="L/s")
 
 
-def _street(zone: str, what: str, key: str, element: str, protocol: str) -> _Site:
-    return _Site(zone, what.capitalize(), f"{zone} {what}", key, element, protocol)
+def _street(zone: str, what: str, key: str, element: str, protocol: str, outstation: str = "") -> _Site:
+    return _Site(zone, what.capitalize(), f"{zone} {what}", key, element, protocol, outstation)
 
 
 def _machines(model: Any) -> Iterable[tuple[str, Any]]:

@@ -23,7 +23,8 @@ from control_room.simulator.broker import find_mosquitto, run_amqtt, run_mosquit
 from control_room.simulator.children import Child, Ended, raise_failed, stop
 from control_room.simulator.faults import LONGEST_FAULT_S, FaultKind
 from control_room.simulator.hydraulics import network_file
-from control_room.simulator.mqtt_devices import DevicesOrder, address_of, run_devices
+from control_room.simulator.links import link_points
+from control_room.simulator.mqtt_devices import DevicesOrder, address_of, run_devices, status_address
 from control_room.simulator.municipalities import municipality_of
 from control_room.simulator.opc_ua_server import ServerOrder, node_address, run_server
 from control_room.simulator.plant_model import PlantModel
@@ -219,8 +220,11 @@ def _document(model: PlantModel, order: ServerOrder, broker_port: int) -> Plant:
         )
         for one in model.instruments
     )
+    links = (
+        replace(one.tag, address=status_address(key, one.source[1])) for one in link_points(model.instruments, MQTT)
+    )
     connections = (PlantConnection(OPC_UA, OPC_UA, server), PlantConnection(MQTT, MQTT, broker))
-    return replace(model.plant, connections=connections, tags=tags)
+    return replace(model.plant, connections=connections, tags=(*tags, *links))
 
 
 def _write_document(path: Path, documents: list[Plant]) -> None:

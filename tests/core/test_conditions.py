@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from control_room.core.alarms import AlarmKind, AlarmRule, Priority, Raised
 from control_room.core.conditions import Condition, judge, settle
-from control_room.core.samples import BAD_SENSOR_FAILURE, BAD_WAITING_FOR_INITIAL, UNCERTAIN, UNCERTAIN_LAST_USABLE
+from control_room.core.samples import (
+    BAD_NO_COMMUNICATION,
+    BAD_SENSOR_FAILURE,
+    BAD_WAITING_FOR_INITIAL,
+    UNCERTAIN,
+    UNCERTAIN_LAST_USABLE,
+)
 from tests.fakes import START, sample
 
 HIGH = AlarmRule(1, 1, AlarmKind.H, Priority.LOW, limit=10.0, deadband=2.0)
@@ -62,7 +68,7 @@ def test_a_delay_runs_out_without_a_further_sample() -> None:
     assert event == Raised(START, 11.0, 0)
 
 
-@pytest.mark.parametrize("quality", [BAD_SENSOR_FAILURE, UNCERTAIN_LAST_USABLE])
+@pytest.mark.parametrize("quality", [BAD_SENSOR_FAILURE, UNCERTAIN_LAST_USABLE, BAD_NO_COMMUNICATION])
 def test_untrusted_values_neither_raise_nor_clear(quality: int) -> None:
     assert play(HIGH, (0, 99.0, quality)) == ""
     assert play(HIGH, (0, 11.0, 0), (1, 0.0, quality)) == "+0"
@@ -74,8 +80,8 @@ def test_bad_quality_alarm() -> None:
     assert play(BAD, *steps, (4, 1.0, 0)) == "+3 -4"
 
 
-def test_a_lost_link_neither_raises_nor_clears_a_bad_quality_alarm() -> None:
-    lost = UNCERTAIN_LAST_USABLE
+@pytest.mark.parametrize("lost", [UNCERTAIN_LAST_USABLE, BAD_NO_COMMUNICATION])
+def test_a_lost_link_neither_raises_nor_clears_a_bad_quality_alarm(lost: int) -> None:
     assert play(BAD, (0, 1.0, 0), (1, 1.0, lost), (2, None, BAD_WAITING_FOR_INITIAL)) == ""
     assert play(BAD, (0, None, BAD_SENSOR_FAILURE), (1, None, lost), (2, 1.0, 0)) == "+0 -2"
 

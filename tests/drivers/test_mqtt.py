@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from control_room.core.errors import LinkLost, WrongCredentials
 from control_room.core.options import check
-from control_room.core.ports import Item
+from control_room.core.ports import LINK_IS_LOST, LINK_IS_UP, Item
 from control_room.core.samples import BAD_CONFIGURATION, GOOD, UNCERTAIN, Grade
 from control_room.simulator.broker import run_amqtt
 from drivers.mqtt import SPEC, MqttDriver, Readings, _Message
@@ -53,8 +54,16 @@ class Device:
         self.heard: list[paho.MQTTMessage] = []
         self.client = paho.Client(CallbackAPIVersion.VERSION2)
         self.client.on_message = lambda _, __, message: self.heard.append(message)
+        connected, self._subscribed = threading.Event(), threading.Event()
+        self.client.on_connect = lambda *_: connected.set()
+        self.client.on_subscribe = lambda *_: self._subscribed.set()
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
+        assert connected.wait(5)
+
+    def listen(self, topic: str) -> None:
+        self.client.subscribe(topic, 1)
+        assert self._subscribed.wait(5)
 
     def say(self, topic: str, payload: Any, *, retain: bool = False) -> None:
         raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
@@ -164,7 +173,7 @@ async def test_writing_reaches_the_device(mosquitto_path: Path, tmp_path: Path, 
     port = free_port()
     with mosquitto(mosquitto_path, port, tmp_path):
         device = Device(port)
-        device.client.subscribe("town/a/command", 1)
+        device.listen("town/a/command")
         one = driver(port)
         async with running(one, sink):
             await one.write("town/a/data#level", 4.5)
@@ -172,7 +181,11 @@ async def test_writing_reaches_the_device(mosquitto_path: Path, tmp_path: Path, 
                 while not device.heard:
                     await asyncio.sleep(0.01)
         device.close()
-    assert json.loads(device.heard[0].payload)["level"] == 4.5
+    [command] = device.heard
+    content = json.loads(command.payload)
+    assert content.pop("level") == 4.5
+    assert datetime.fromisoformat(content.pop("t")).utcoffset() is not None
+    assert (content, command.qos, command.retain) == ({}, 1, False)
 
 
 async def test_nobody_there_is_a_lost_link_with_advice(sink: RememberingSink) -> None:
@@ -209,6 +222,49 @@ def readings(sink: RememberingSink) -> Readings:
 async def test_an_item_without_a_topic_looks_bad(sink: RememberingSink) -> None:
     readings(sink)
     assert [(one.tag_id, one.quality) for one in sink.samples] == [(4, BAD_CONFIGURATION)]
+
+
+LINK = Item(5, "town/a/status")
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        (b"online", [(5, LINK_IS_UP, Grade.GOOD)]),
+        (b" Offline\n", [(5, LINK_IS_LOST, Grade.GOOD), (1, None, Grade.BAD)]),
+        # a device may have a number at that topic
+        (b"3", [(5, 3.0, Grade.STALE)]),
+        (b'{"value": 3}', [(5, None, Grade.BAD)]),
+    ],
+)
+def test_a_status_topic_tells_how_the_link_stands(word: bytes, said: list[tuple[int, float | None, Grade]]) -> None:
+    sink: Any = RememberingSink()
+    parsed = Readings([ITEMS[0], LINK], sink)
+    parsed.take([_Message("town/a/status", word, datetime.now(UTC), is_retained=True)])
+    assert [(one.tag_id, one.value, one.grade) for one in sink.samples] == said
+
+
+def test_a_data_topic_does_not_tell_how_a_link_stands() -> None:
+    sink: Any = RememberingSink()
+    parsed = Readings([Item(1, "town/a/status#state"), ITEMS[2]], sink)
+    parsed.take([_Message("town/a/status", b'{"state": 2}', datetime.now(UTC))])
+    assert [(one.tag_id, one.value, one.grade) for one in sink.samples] == [(1, 2.0, Grade.GOOD)]
+
+
+@pytest.mark.mosquitto
+async def test_who_is_offline_when_the_link_comes_up_is_known_to_be(
+    mosquitto_path: Path, tmp_path: Path, sink: RememberingSink
+) -> None:
+    port = free_port()
+    with mosquitto(mosquitto_path, port, tmp_path):
+        device = Device(port)
+        device.say("town/a/status", b"offline", retain=True)
+        async with running(driver(port, [LINK]), sink):
+            await sink.until(lambda: sink.samples)
+            device.say("town/a/status", b"online", retain=True)
+            await sink.until(lambda: len(sink.samples) == 2)
+        device.close()
+    assert [(one.value, one.quality) for one in sink.samples] == [(LINK_IS_LOST, GOOD), (LINK_IS_UP, GOOD)]
 
 
 async def test_very_many_topics_become_one_wildcard(sink: RememberingSink) -> None:

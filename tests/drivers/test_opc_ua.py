@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from asyncua import ua
+from asyncua.client.client import Client
 
 from control_room.core.errors import LinkLost, Refused, WrongCredentials
 from control_room.core.options import check
@@ -96,6 +97,50 @@ async def test_a_frozen_server_is_a_lost_link(sink: RememberingSink, monkeypatch
             async with asyncio.timeout(5):
                 with pytest.raises(LinkLost, match="nothing was heard"):
                     await task
+
+
+@pytest.mark.expects_log("a message was lost")
+async def test_a_lost_message_is_counted_and_everything_read_anew(
+    sink: RememberingSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = opc_ua._Feed._take
+    swallowed: Iterator[int] = iter(())
+
+    def lossy(feed: opc_ua._Feed, result: ua.PublishResult) -> None:
+        if not result.NotificationMessage.NotificationData or next(swallowed, None) is None:
+            take(feed, result)
+
+    monkeypatch.setattr(opc_ua._Feed, "_take", lossy)
+    port = free_port()
+    with opc_ua_server(port):
+        async with running(driver(port, items(5)), sink):
+            await sink.until(lambda: {one.tag_id for one in sink.samples} == set(range(5)))
+            assert sink.dropped == 0
+            swallowed = iter(range(2))
+            # of the five only one changes by itself
+            await sink.until(lambda: sum(one.tag_id == 0 for one in sink.samples) == 2)
+    assert sink.dropped == 2
+    assert {one.tag_id for one in sink.samples[-10:]} == set(range(5))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "dropped"),
+    [
+        ([1, 2, 3], 0),
+        ([1, 4], 2),
+        ([2], 1),
+        ([1, 2, 1], 1),
+        ([70_000, 70_001], 1),
+    ],
+)
+async def test_what_a_gap_in_the_numbers_counts(sink: RememberingSink, numbers: list[int], dropped: int) -> None:
+    one = driver(1, items(1))
+    feed = opc_ua._Feed(Client("opc.tcp://127.0.0.1:1"), one._settings, sink)
+    for number in numbers:
+        message = ua.NotificationMessage(SequenceNumber=ua.UInt32(number))
+        message.NotificationData = [ua.DataChangeNotification()]
+        feed._take(ua.PublishResult(NotificationMessage=message))
+    assert sink.dropped == dropped
 
 
 async def test_nobody_there_is_a_lost_link_with_advice(sink: RememberingSink) -> None:

@@ -1,5 +1,6 @@
 """Outstations measure, obey and suffer, and the same seed makes the same plant."""
 
+import json
 import math
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,14 +11,19 @@ import pytest
 
 from control_room.core.alarms import AlarmKind, AlarmRule, Raised
 from control_room.core.conditions import Condition, judge
-from control_room.core.plant import PlantTag, as_document, from_document
+from control_room.core.plant import LINK_ALARM_DELAY_S, PlantTag, as_document, from_document
+from control_room.core.ports import Item
 from control_room.core.samples import BAD_NO_COMMUNICATION, BAD_SENSOR_FAILURE, GOOD, Sample
 from control_room.core.tags import Quantity
 from control_room.simulator.faults import Fault, FaultKind, script
 from control_room.simulator.hydraulics import DAY_S, START_S, network_file
+from control_room.simulator.links import link_points
+from control_room.simulator.mqtt_devices import DevicesOrder, address_of, payloads, status_address
 from control_room.simulator.outstations import Outstations, Report, outstations
 from control_room.simulator.plant_model import build
 from control_room.simulator.plant_process import TICK_S, PlantOrder, open_stations
+from control_room.simulator.points import MQTT, OPC_UA
+from drivers.mqtt import Readings, _Message
 
 SPEED = 60.0
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -194,6 +200,75 @@ def test_a_lost_link_silences_an_outstation_and_it_obeys_nothing(station: Outsta
     assert watch.value("PU02.mode") == 1
 
 
+def test_a_lost_outstation_is_one_alarm_and_a_short_absence_none(station: Outstations) -> None:
+    tags, watch = [one.tag for one in station.model.instruments], Watch(station)
+    said = watch.run(5)
+    for absence_s in (LINK_ALARM_DELAY_S - 10, LINK_ALARM_DELAY_S + 30):
+        station.cause(Fault(FaultKind.LINK, "service-reservoirs", absence_s), watch.wall_s)
+        said += watch.run(1)
+        lost = [key for key, (_, quality) in watch.newest.items() if quality == BAD_NO_COMMUNICATION]
+        assert len(lost) == sum(one.device == "service-reservoirs" for one in station.model.instruments) > 5
+        assert watch.value("service-reservoirs.link") == 1
+        said += watch.run(absence_s + 10)
+        assert watch.value("service-reservoirs.link") == 0
+    assert [(tag.key, kind) for _, tag, kind in raised(tags, said)] == [("service-reservoirs.link", AlarmKind.H)]
+
+
+class Radios:
+    """Carries what the radio outstations of Northfield say to the MQTT driver, as a broker does."""
+
+    def __init__(self, station: Outstations) -> None:
+        points = [one for one in station.model.instruments if one.tag.connection == MQTT]
+        links = list(link_points(points, MQTT))
+        self.tags = [one.tag for one in (*points, *links)]
+        addresses = [address_of("northfield", one.device, one.tag.key) for one in points]
+        addresses += [status_address("northfield", one.source[1]) for one in links]
+        self._order = DevicesOrder(0, {("northfield", one.tag.key): ("northfield", one.device) for one in points})
+        self._readings = Readings([Item(number, one) for number, one in enumerate(addresses)], self)  # type: ignore[arg-type]
+        self._station, self._online = station, frozenset[str]()
+        self.said: list[tuple[float, Report]] = []
+
+    def publish(self, samples: Iterable[Sample]) -> None:
+        for one in samples:
+            seconds = (one.arrival_time - EPOCH).total_seconds()
+            self.said.append((seconds, (self.tags[one.tag_id].key, one.value, one.quality)))
+
+    def run(self, first_s: float, last_s: float) -> None:
+        for tick in range(round(first_s / TICK_S), round(last_s / TICK_S)):
+            time = EPOCH + timedelta(seconds=tick * TICK_S)
+            reports = [
+                one for one in self._station.step(tick * TICK_S) if ("northfield", one[0]) in self._order.outstations
+            ]
+            online = self._station.elements[FaultKind.LINK] - self._station.cut
+            for device in sorted(online ^ self._online):
+                word = b"online" if device in online else b"offline"
+                self._readings.take([_Message(status_address("northfield", device), word, time)])
+            self._online = online
+            for ((_, device), _), payload in payloads(self._order, "northfield", reports, time.timestamp()).items():
+                if device in online:
+                    self._readings.take([_Message(f"northfield/{device}/data", json.dumps(payload).encode(), time)])
+
+
+def test_a_lost_radio_is_one_alarm_and_a_short_absence_none(station: Outstations) -> None:
+    radios = Radios(station)
+    radios.run(1, 5)
+    station.cause(Fault(FaultKind.LINK, "north-zone", LINK_ALARM_DELAY_S - 10), 5.0)
+    radios.run(5, 40)
+    station.cause(Fault(FaultKind.LINK, "north-zone", LINK_ALARM_DELAY_S + 30), 40.0)
+    radios.run(40, 120)
+    assert [(tag.key, kind) for _, tag, kind in raised(radios.tags, radios.said)] == [("north-zone.link", AlarmKind.H)]
+    links = [value for _, (key, value, _) in radios.said if key == "north-zone.link"]
+    assert links == [0, 1, 0, 1, 0]
+
+
+def test_every_outstation_has_one_link_tag(station: Outstations) -> None:
+    instruments = station.model.instruments
+    served = [one for one in instruments if not one.device]
+    links = [*served, *link_points(instruments, MQTT)]
+    assert sorted(one.source[1] for one in links) == sorted(station.elements[FaultKind.LINK])
+    assert served == list(link_points(instruments, OPC_UA))
+
+
 def test_an_unknown_element_suffers_nothing(station: Outstations) -> None:
     assert not station.cause(Fault(FaultKind.TRIP, "no pump", 10.0), 0.0)
 
@@ -259,7 +334,7 @@ def test_the_plant_is_described_in_full(tmp_path: Path) -> None:
     assert len({tag.key for tag in tags}) == len(tags) > 250
     assert len({(tag.site, tag.name) for tag in tags}) == len(tags)
     known = {f"node:{node.key}" for node in plant.nodes} | {f"link:{link.key}" for link in plant.links}
-    assert {tag.element for tag in tags} <= known
+    assert {one.tag.element for one in model.instruments if one.device} <= known
     assert all(tag.low < tag.high and (tag.states or tag.unit) for tag in tags)
     assert all(rule.message for tag in tags for rule in tag.rules)
     analog = [tag for tag in tags if not tag.states and not tag.is_writable]

@@ -1,6 +1,9 @@
 """Bad-quality alarms: the device says that its value must not be used."""
 
-from control_room.core.samples import BAD_WAITING_FOR_INITIAL, Grade, grade
+from control_room.core.samples import BAD_NO_COMMUNICATION, BAD_WAITING_FOR_INITIAL, Grade, grade
+
+# no word of the device itself: its value has not come yet, or somebody on the way says that it no longer comes
+_NOT_OF_THE_DEVICE = frozenset({BAD_WAITING_FOR_INITIAL, BAD_NO_COMMUNICATION})
 
 
 def is_untrusted(quality: int) -> bool:
@@ -11,10 +14,10 @@ def is_untrusted(quality: int) -> bool:
 def is_reported_bad(quality: int, was_bad: bool) -> bool:
     """Return whether the alarm's condition holds: bad, as the device says it.
 
-    Stale values leave it as it was: when a whole link is lost, one alarm of the link says so, not one of every tag. A
-    value that has not come yet is no fault of the device.
+    Stale values leave it as it was, and so do those that are bad for want of communication: when a whole link is lost,
+    one alarm of the link says so, not one of every tag. A value that has not come yet is no fault of the device.
     """
     of_quality = grade(quality)
-    if of_quality is Grade.STALE or quality == BAD_WAITING_FOR_INITIAL:
+    if of_quality is Grade.STALE or quality in _NOT_OF_THE_DEVICE:
         return was_bad
     return of_quality is Grade.BAD
