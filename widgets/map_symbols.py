@@ -62,7 +62,8 @@ def paint_pump(
     painter.setBrush(QColor(palette.raised if running is None else palette.lit if running else palette.unlit))
     painter.drawEllipse(QPointF(0, 0), half, half)
     if running:
-        painter.setBrush(QColor(palette.text))
+        # dark on light in both themes
+        painter.setBrush(QColor(palette.symbol_outline))
         painter.drawPolygon(
             QPolygonF([QPointF(-half * 0.45, -half * 0.6), QPointF(half * 0.75, 0), QPointF(-half * 0.45, half * 0.6)])
         )

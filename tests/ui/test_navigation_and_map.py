@@ -1,5 +1,9 @@
 """Navigation and map: they lead to each other and to everything else."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -105,3 +109,60 @@ def test_the_layer_that_is_chosen_is_shown(network_map: MapView) -> None:
     network_map.layer.setCurrentText("Chlorine")
     assert seen == [Quantity.CHLORINE]
     assert isinstance(seen[0], Quantity)
+
+
+def unplaced(stage: Stage, **changes: Any) -> int:
+    """Give the first tag other words and no element; return its id."""
+    room = stage.console.room
+    first, *others = room.configuration.tags
+    tags = (replace(first, element="", **changes), *others)
+    room.use_configuration(replace(room.configuration, tags=tags), room.networks)
+    return first.id
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "elements"),
+    [
+        ({}, "Tank 1 level has no place on the map. The map shows Tank 1.", ["node:T1"]),
+        ({"asset": "Office"}, "Tank 1 level has no place on the map. The map shows Storage.", None),
+        ({"site": "Connections", "asset": "OPC UA"}, "Tank 1 level has no place on the map.", []),
+        ({"site": "", "asset": ""}, "Tank 1 level has no place on the map.", []),
+    ],
+)
+def test_a_tag_without_a_place_is_said_and_what_stands_near_it_is_shown(
+    network_map: MapView,
+    stage: Stage,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    words: str,
+    elements: list[str] | None,
+) -> None:
+    tag_id = unplaced(stage, **changes)
+    shown: list[str] = []
+    monkeypatch.setattr(network_map.map, "zoom_to_elements", lambda _, found: shown.extend(found))
+    stage.console.jumps.map_wanted.emit(tag_id)
+    assert network_map.notice_bar.text() == words
+    expected = [f"node:T{number}" for number in range(1, 7)] if elements is None else elements
+    assert sorted(set(shown)) == expected
+
+
+def test_the_words_go_with_the_next_jump_choice_or_search(network_map: MapView, stage: Stage) -> None:
+    tag_id = unplaced(stage)
+    acts: list[Callable[[], object]] = [
+        lambda: stage.console.jumps.map_wanted.emit(3),
+        lambda: network_map.map.element_clicked.emit(1, "node:T2"),
+        lambda: QTest.keyClicks(network_map.search, "tank"),
+    ]
+    for act in acts:
+        stage.console.jumps.map_wanted.emit(tag_id)
+        assert network_map.notice_bar.text()
+        act()
+        assert not network_map.notice_bar.text()
+    stage.console.jumps.map_wanted.emit(99_999)
+    assert not network_map.notice_bar.text()
+
+
+def test_a_search_without_an_answer_says_so(network_map: MapView) -> None:
+    QTest.keyClicks(network_map.search, "nowhere")
+    QTest.keyClick(network_map.search, Qt.Key.Key_Return)
+    assert network_map.notice_bar.text() == "Nothing on the map answers to “nowhere”."

@@ -1,9 +1,13 @@
 """The map: the networks with live values and alarms, search, layers."""
 
+from collections.abc import Iterator, Sequence
+
 from PySide6.QtCore import QPoint, QStringListModel, Qt
 from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from control_room.core.tags import Tag
 from control_room.ui.console import Console
+from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.view_spec import Place, ViewSpec
 from widgets.network_map import LAYERS, Hit, NetworkMap
 
@@ -26,6 +30,7 @@ class MapView(QWidget):
         self._configured()
 
     def _make_controls(self) -> None:
+        self.notice_bar = NoticeBar(self)
         self.search = QLineEdit(self)
         self.search.setPlaceholderText("Find a tank, pump, pipe or tag")
         self.search.setClearButtonEnabled(True)
@@ -56,6 +61,7 @@ class MapView(QWidget):
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(4)
         column.addLayout(row)
+        column.addWidget(self.notice_bar)
         column.addWidget(self.map, 1)
         self.setFocusProxy(self.map)
 
@@ -90,12 +96,32 @@ class MapView(QWidget):
         self.municipality.setCurrentIndex(-1)
 
     def show_tag(self, tag_id: int) -> None:
-        """Zoom to the element that a tag belongs to."""
+        """Zoom to the element that a tag belongs to; say so when it has none, and show what stands near it."""
         tag = self._console.room.tags.get(tag_id)
-        if tag is not None and tag.element:
+        if tag is None:
+            return
+        self.notice_bar.clear()
+        if self._is_placed(tag):
             self.map.zoom_to_element(tag.municipality_id, tag.element)
+        else:
+            self._show_near(tag)
+
+    def _is_placed(self, tag: Tag) -> bool:
+        return self.map.has_place(tag.municipality_id, tag.element)
+
+    def _show_near(self, tag: Tag) -> None:
+        """Zoom to the rest of the tag's asset, or else of its site."""
+        words = f"{tag.name} has no place on the map."
+        for name, near in _neighbours(tag, self._console.room.configuration.tags):
+            placed = [one.element for one in near if self._is_placed(one)]
+            if placed:
+                self.map.zoom_to_elements(tag.municipality_id, placed)
+                words += f" The map shows {name}."
+                break
+        self.notice_bar.say(words)
 
     def _on_element(self, municipality_id: int, element: str) -> None:
+        self.notice_bar.clear()
         for tag in self._console.room.configuration.tags:
             if (tag.municipality_id, tag.element) == (municipality_id, element):
                 self._console.jumps.tag_shown.emit(tag.id)
@@ -107,6 +133,7 @@ class MapView(QWidget):
         self.municipality.setCurrentIndex(-1)
 
     def _on_search(self, words: str) -> None:
+        self.notice_bar.clear()
         self._hits = self.map.search(words)
         self._found.setStringList([hit.words for hit in self._hits])
 
@@ -117,7 +144,10 @@ class MapView(QWidget):
                 return
 
     def _go_to_first(self) -> None:
-        if self._hits and self.search.text() not in self._found.stringList():
+        text = self.search.text()
+        if not self._hits and text.strip():
+            self.notice_bar.say(f"Nothing on the map answers to “{text}”.")
+        elif self._hits and text not in self._found.stringList():
             self._go_to_title(self._hits[0].words)
 
     def _open_menu(self, tag_ids: list[int], place: QPoint) -> None:
@@ -133,6 +163,15 @@ class MapView(QWidget):
         menu.addAction("Show in navigation", lambda: jumps.tree_wanted.emit(tag_ids[0]))
         menu.addAction("Show alarms", lambda: jumps.alarms_wanted.emit(tag_ids, tags[tag_ids[0]].asset))
         return menu
+
+
+def _neighbours(tag: Tag, tags: Sequence[Tag]) -> Iterator[tuple[str, list[Tag]]]:
+    """Yield the tags of the same asset, then those of the same site, each with what they are called together."""
+    own = [one for one in tags if one.municipality_id == tag.municipality_id and one.site == tag.site]
+    if tag.asset:
+        yield tag.asset, [one for one in own if one.asset == tag.asset]
+    if tag.site:
+        yield tag.site, own
 
 
 SPEC = ViewSpec(_KEY, "Map", "map", "Ctrl+2", Place.CENTRE, MapView)
