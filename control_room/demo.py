@@ -5,17 +5,21 @@ import json
 import logging
 import os
 import subprocess
+import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 from sqlalchemy import Connection, text
 
-from control_room.core.errors import CannotStart
+from control_room.core.errors import CannotStart, ControlRoomError
 from control_room.core.plant import Plant, from_document
+from control_room.demo_people import FIRST, make_people, told, words_of
 from control_room.local_server import command_line
 from control_room.seat import Seat, SeatOptions, run_seat, value_widgets
 from control_room.ui.pictures import save_pictures
@@ -24,7 +28,6 @@ from db.embedded import folder_lock
 from db.engine import make_engine, translated
 from db.participants import Participants
 from db.tag_store import import_plant
-from db.worker import DatabaseThread
 
 log = logging.getLogger(__name__)
 
@@ -97,10 +100,22 @@ class Demo:
         while True:
             if self._plant is not imported:
                 await asyncio.to_thread(_import, seat, await self._read())
+                if imported is None:
+                    await self._begin_shift(seat)
                 imported = self._plant
             await asyncio.sleep(1.0)
             # another demo on this machine may run the plant; when it goes, this one takes over
             await asyncio.to_thread(self.begin)
+
+    async def _begin_shift(self, seat: Seat) -> None:
+        """Make the demo's people, tell their passwords and let the operator begin: nothing here is anybody's water."""
+        words = words_of(self.options.data_folder)
+        await asyncio.to_thread(_as_owner, seat, partial(make_people, words=words))
+        print(told(words), file=sys.stderr, flush=True)  # noqa: T201 - it is meant for whoever started the demo
+        try:
+            await seat.shift.sign_in(FIRST, words[FIRST])
+        except ControlRoomError as fault:
+            log.info("Nobody is signed in: %s", fault)
 
     def _start_plant(self) -> "subprocess.Popen[bytes]":
         arguments = ["simulate", "--document", str(self._document), "--parent-pid", str(os.getpid())]
@@ -175,14 +190,18 @@ def _read_document(path: Path) -> list[Plant] | None:
 
 
 def _import(seat: Seat, plants: list[Plant]) -> None:
+    for plant in plants:
+        _as_owner(seat, partial(import_plant, plant=plant))
+
+
+def _as_owner(seat: Seat, job: Callable[[Connection], None]) -> None:
     assert seat.local is not None
-    engine = make_engine(seat.local.url("postgres"), "control-room demo import")
-    thread = DatabaseThread(engine, "import")
+    engine = make_engine(seat.local.url("postgres"), "control-room demo")
     try:
-        for plant in plants:
-            thread.submit(lambda connection, one=plant: import_plant(connection, one)).result()  # type: ignore[misc]
+        with translated(), engine.begin() as connection:
+            job(connection)
     finally:
-        thread.close()
+        engine.dispose()
 
 
 def run_demo(options: DemoOptions) -> int:

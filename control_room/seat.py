@@ -11,33 +11,40 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import qasync
 from PySide6.QtCore import QMessageLogContext, QSettings, Qt, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from sqlalchemy import URL, Connection
 
+from control_room.common_passwords import common_passwords
 from control_room.core.errors import ControlRoomError
 from control_room.core.ports import Configuration
 from control_room.local_server import LocalServer
 from control_room.ui.alarm_feed import AlarmFeed
 from control_room.ui.console import Blink, Console, Jumps
+from control_room.ui.dialogs.form import Values
 from control_room.ui.error_doors import ErrorDoors
 from control_room.ui.live_tags import LiveTags
 from control_room.ui.main_window import MainWindow
 from control_room.ui.operations import Operations
 from control_room.ui.room import Room
+from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
-from db.engine import make_engine, server_url
+from db.access import has_people, make_first_administrator
+from db.engine import make_engine, server_url, translated
 from db.live_reader import LiveReader
 from db.network_store import read_networks
+from db.people import open_person
 from db.schema import require_schema
 from db.tag_store import read_configuration
 from db.worker import DatabaseThread
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 READ_TIMEOUT_S = 30.0
 RETRY_S = 2.0
@@ -74,19 +81,21 @@ class Seat:
         self.closing = asyncio.Event()
         folder = options.data_folder
         settings = QSettings(str(folder / "seat.ini"), QSettings.Format.IniFormat)
-        engines = [make_engine(self._url(options, "station"), "control-room seat", READ_TIMEOUT_S)]
-        engines.append(make_engine(self._url(options, "local_operator"), "control-room actions", READ_TIMEOUT_S))
-        self._reading = DatabaseThread(engines[0], "read")
-        self._acting = DatabaseThread(engines[1], "act")
+        self._station = self._url(options, "station")
+        engine = make_engine(self._station, "control-room seat", READ_TIMEOUT_S)
+        self._reading = DatabaseThread(engine, "read")
         self.room = Room(lambda: datetime.now(UTC))
         self._live_tags = LiveTags(self.room)
-        self._live = LiveReader(engines[0], self._live_tags)
-        self._operations = Operations(self._reading, self._acting, socket.gethostname())
+        self._live = LiveReader(engine, self._live_tags)
+        self.shift = Shift(self._open_person, self._reading, common_passwords, self.room.now)
+        application.installEventFilter(self.shift)
+        self._operations = Operations(self._reading, self.shift)
         console = Console(
             room=self.room,
             alarms=AlarmFeed(self.room),
             live_tags=self._live_tags,
             operations=self._operations,
+            shift=self.shift,
             settings=settings,
             jumps=Jumps(),
             blink=Blink(),
@@ -98,6 +107,10 @@ class Seat:
         self._live_tags.configuration_wanted.connect(self._wants_configuration.set)
         self._doors = ErrorDoors()
         self._doors.noticed.connect(self.window.show_failure)
+
+    def _open_person(self, login: str, password: str) -> DatabaseThread:
+        url = self._station.set(username=login, password=password)
+        return DatabaseThread(open_person(url, str(self._station.username), READ_TIMEOUT_S), "act")
 
     def _url(self, options: SeatOptions, role: str) -> URL:
         return server_url(options.server) if self.local is None and options.server else self._local_url(role)
@@ -116,6 +129,8 @@ class Seat:
         self._wants_configuration.set()
         tasks = [asyncio.create_task(self._follow_configuration()), asyncio.create_task(self._keep_local_running())]
         tasks += [asyncio.create_task(guest.accompany(self)) for guest in guests]
+        if not guests:
+            self._operations.start(self._welcome())
         stopped = asyncio.create_task(self.closing.wait())
         await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in (stopped, *tasks):
@@ -131,6 +146,27 @@ class Seat:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), lambda *_: loop.call_soon_threadsafe(self.closing.set))
+
+    async def _welcome(self) -> None:
+        """Ask for the first administrator where this machine's own database has no people yet."""
+        if self.local is None or await asyncio.to_thread(self._as_owner, has_people):
+            return
+        self.window.shift_button.make_first = self._make_first
+        self.window.shift_button.ask_sign_in()
+
+    async def _make_first(self, values: Values) -> None:
+        self.shift.judge(values["new"], values["login"])
+        names = {name: values[name] for name in ("login", "name", "is_operating")}
+        job = partial(make_first_administrator, password=values["new"], **names)
+        await asyncio.to_thread(self._as_owner, job)
+
+    def _as_owner(self, job: Callable[[Connection], T]) -> T:
+        engine = make_engine(self._local_url("postgres"), "control-room first start")
+        try:
+            with translated(), engine.begin() as connection:
+                return job(connection)
+        finally:
+            engine.dispose()
 
     async def _follow_configuration(self) -> None:
         while True:
@@ -163,12 +199,13 @@ class Seat:
         # the person sees the window go at once; what needs time happens behind
         self.window.finish()
         await self._operations.close()
+        await self.shift.close()
         await asyncio.to_thread(self._close_database, guests)
         self._doors.take_down()
         self.window.deleteLater()
 
     def _close_database(self, guests: Sequence[Guest]) -> None:
-        for part in (self._live, self._reading, self._acting):
+        for part in (self._live, self._reading):
             part.close()
 
         def before_stop() -> None:

@@ -39,17 +39,14 @@ class JournalRow:
     comment: str
 
 
-def acknowledge(
-    connection: Connection, occurrences: Sequence[tuple[int, int]], comment: str, station: str
-) -> list[AckAnswer]:
+def acknowledge(connection: Connection, occurrences: Sequence[tuple[int, int]], comment: str) -> list[AckAnswer]:
     """Acknowledge (rule id, event id) occurrences, each with its own answer. Raises Refused without the right."""
     rows = connection.execute(
-        text("SELECT * FROM acknowledge_alarms(:rules ::int[], :events ::bigint[], :words, :station)"),
+        text("SELECT * FROM acknowledge_alarms(:rules ::int[], :events ::bigint[], :words)"),
         {
             "rules": [rule_id for rule_id, _ in occurrences],
             "events": [event_id for _, event_id in occurrences],
             "words": comment,
-            "station": station,
         },
     )
     return [AckAnswer(row.rule_id, row.event_id, row.is_done, row.answer) for row in rows]

@@ -27,8 +27,9 @@ from db.tables import alarm, collector_status, latest, link_status
 
 log = logging.getLogger(__name__)
 
-CHANNELS = frozenset({"samples", "alarms", "status", "configuration"})
+CHANNELS = frozenset({"samples", "alarms", "status", "configuration", "people"})
 PERIOD_S = 0.1
+_SAMPLE = ("tag_id", "value", "quality", "source_time", "arrival_time", "seq")
 # longest wait before it looks whether the connection still lives
 CHECK_S = 2.0
 
@@ -182,10 +183,10 @@ class _LiveRead:
             self._known -= given_up.popleft()
         wanted = self._reader._wanted
         new = wanted - self._known
-        columns = latest.c
+        columns = [latest.c[name] for name in _SAMPLE]
         rows = self._connection.execute(
             text(
-                "SELECT tag_id, value, quality, source_time, arrival_time, seq FROM latest"
+                f"SELECT {', '.join(_SAMPLE)} FROM latest"
                 " WHERE tag_id = ANY(:wanted) AND (seq > :seq OR tag_id = ANY(:new))"
             ).columns(*columns),
             {"wanted": list(wanted), "new": list(new), "seq": self._latest_seq},

@@ -4,7 +4,7 @@ Format: PostgreSQL documentation, COPY, "Binary Format": every row is an int16 c
 int32 length (-1 for NULL) and its big-endian bytes. Times are microseconds since 2000-01-01 UTC.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import isfinite
@@ -14,21 +14,25 @@ from numpy.typing import NDArray
 
 from control_room.core.samples import BAD, Sample
 
-COLUMNS = ("tag_id", "source_time", "value", "quality")
+COLUMNS = ("tag_id", "source_time", "value", "quality", "municipality_id")
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _KEY = [("fields", ">i2"), ("l1", ">i4"), ("tag_id", ">i4"), ("l2", ">i4"), ("time", ">i8")]
-_END = [("l4", ">i4"), ("quality", ">i4")]
+_END = [("l4", ">i4"), ("quality", ">i4"), ("l5", ">i4"), ("municipality", ">i4")]
 _WITH_VALUE = np.dtype([*_KEY, ("l3", ">i4"), ("value", ">f8"), *_END])
 _WITHOUT_VALUE = np.dtype([*_KEY, ("l3", ">i4"), *_END])
 
 
-def copy_bytes(samples: Sequence[Sample]) -> bytes:
-    """Return the whole COPY stream for columns COLUMNS; values that are no finite number become NULL and bad."""
+def copy_bytes(samples: Sequence[Sample], municipalities: Mapping[int, int]) -> bytes:
+    """Return the whole COPY stream for columns COLUMNS; values that are no finite number become NULL and bad.
+
+    `municipalities`: by tag; what belongs to none gets 0, which nobody may see.
+    """
     ids, times, values, qualities = _columns(samples)
+    places = np.fromiter((municipalities.get(one.tag_id, 0) for one in samples), np.int32, len(samples))
     is_null = np.isnan(values)
     parts = [HEADER]
     # runs of rows with and without a value have different lengths; the order of rows is kept
@@ -36,7 +40,8 @@ def copy_bytes(samples: Sequence[Sample]) -> bytes:
     for first, last in pairwise(edges):
         run = slice(first, last)
         if first < last:
-            parts.append(_rows(ids[run], times[run], values[run], qualities[run], has_value=not is_null[first]))
+            columns = (ids[run], times[run], values[run], qualities[run], places[run])
+            parts.append(_rows(*columns, has_value=not is_null[first]))
     return b"".join([*parts, TRAILER])
 
 
@@ -65,13 +70,14 @@ def _rows(
     times: NDArray[np.int64],
     values: NDArray[np.float64],
     qualities: NDArray[np.int32],
+    places: NDArray[np.int32],
     *,
     has_value: bool,
 ) -> bytes:
     rows = np.empty(ids.size, _WITH_VALUE if has_value else _WITHOUT_VALUE)
     rows["fields"] = len(COLUMNS)
-    rows["l1"], rows["l2"], rows["l3"], rows["l4"] = 4, 8, 8 if has_value else -1, 4
-    rows["tag_id"], rows["time"], rows["quality"] = ids, times, qualities
+    rows["l1"], rows["l2"], rows["l3"], rows["l4"], rows["l5"] = 4, 8, 8 if has_value else -1, 4, 4
+    rows["tag_id"], rows["time"], rows["quality"], rows["municipality"] = ids, times, qualities, places
     if has_value:
         rows["value"] = values
     return rows.tobytes()

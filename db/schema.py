@@ -22,7 +22,7 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 def schema_version(connection: Connection) -> str | None:

@@ -1,8 +1,9 @@
 """The collector's stores: the ports of core/ports.py on PostgreSQL."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from math import isnan
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from control_room.core.status import CollectorStatus, LinkStatus
 from db.access import ALARM_LOCK, LATEST_LOCK
 from db.sample_rows import COLUMNS, clean, copy_bytes
 from db.schema import require_schema
-from db.tables import alarm, alarm_journal, collector_status, latest, link_status
+from db.tables import alarm, alarm_journal, collector_status, latest, link_status, tag
 from db.tag_store import read_configuration
 from db.worker import DatabaseThread
 
@@ -27,18 +28,21 @@ _PAST_DAYS = 400
 _FUTURE_DAYS = 2
 
 _UPDATE_LATEST = text("""
-    INSERT INTO latest AS old (tag_id, value, quality, source_time, arrival_time, seq)
+    INSERT INTO latest AS old (tag_id, value, quality, source_time, arrival_time, municipality_id, seq)
     SELECT new.*, nextval('latest_seq')
     FROM unnest(:ids ::int[], :values ::float8[], :qualities ::int[], :source_times ::timestamptz[],
-                :arrival_times ::timestamptz[]) AS new (tag_id, value, quality, source_time, arrival_time)
+                :arrival_times ::timestamptz[], :municipalities ::int[])
+        AS new (tag_id, value, quality, source_time, arrival_time, municipality_id)
     ON CONFLICT (tag_id) DO UPDATE SET value = excluded.value, quality = excluded.quality,
-        source_time = excluded.source_time, arrival_time = excluded.arrival_time, seq = excluded.seq
+        source_time = excluded.source_time, arrival_time = excluded.arrival_time, seq = excluded.seq,
+        municipality_id = excluded.municipality_id
     WHERE excluded.source_time >= old.source_time
 """)
 
 _FILL_LATEST = text("""
-    INSERT INTO latest (tag_id, value, quality, source_time, arrival_time, seq)
-    SELECT tag.id, newest.value, newest.quality, newest.source_time, newest.source_time, nextval('latest_seq')
+    INSERT INTO latest (tag_id, value, quality, source_time, arrival_time, municipality_id, seq)
+    SELECT tag.id, newest.value, newest.quality, newest.source_time, newest.source_time, tag.municipality_id,
+        nextval('latest_seq')
     FROM tag CROSS JOIN LATERAL (
         SELECT value, quality, source_time FROM sample WHERE sample.tag_id = tag.id
         ORDER BY source_time DESC LIMIT 1) AS newest
@@ -88,6 +92,8 @@ class PostgresSampleStore:
         """Write on `thread`."""
         self._thread = thread
         self._days: set[date] = set()
+        # by tag; one that is not known yet is looked up when its first sample comes
+        self._municipalities: dict[int, int] = {}
 
     async def write_samples(self, samples: Sequence[Sample]) -> None:
         """Commit all samples in one transaction and wake the seats."""
@@ -98,40 +104,66 @@ class PostgresSampleStore:
         return await _do(self._thread, _read_latest)
 
     def _write(self, connection: Connection, samples: Sequence[Sample]) -> None:
-        days = self._ensure_partitions(connection, {one.source_time.astimezone(UTC).date() for one in samples})
-        cursor = connection.connection.cursor()
-        with cursor.copy(f"COPY sample ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)") as copy:
-            copy.write(copy_bytes(samples))
+        by_day: dict[date, list[Sample]] = {}
+        for one in samples:
+            by_day.setdefault(one.source_time.astimezone(UTC).date(), []).append(one)
+        days = self._ensure_partitions(connection, set(by_day))
+        self._look_up(connection, samples)
+        for day, of_day in by_day.items():
+            self._copy(connection, day, of_day)
         connection.execute(_LOCK, {"key": LATEST_LOCK})
-        connection.execute(_UPDATE_LATEST, _newest(samples))
+        connection.execute(_UPDATE_LATEST, self._newest(samples))
         connection.execute(text("NOTIFY samples"))
         self._days |= days
 
+    def _look_up(self, connection: Connection, samples: Sequence[Sample]) -> None:
+        if unknown := {one.tag_id for one in samples} - self._municipalities.keys():
+            columns = select(tag.c.id, tag.c.municipality_id).where(tag.c.id.in_(unknown))
+            self._municipalities |= {row.id: row.municipality_id for row in connection.execute(columns)}
+
+    def _copy(self, connection: Connection, day: date, samples: Sequence[Sample]) -> None:
+        # into the partition itself: COPY does not go together with row-level security
+        name = f"sample_{day:%Y%m%d}" if day in _window() else "sample_default"
+        with connection.connection.cursor().copy(
+            f"COPY {name} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
+        ) as copy:
+            copy.write(copy_bytes(samples, self._municipalities))
+
     def _ensure_partitions(self, connection: Connection, days: set[date]) -> set[date]:
         today = datetime.now(UTC).date()
-        window = {today + timedelta(days=number) for number in range(-_PAST_DAYS, _FUTURE_DAYS + 1)}
+        window = _window()
         # tomorrow's partition is made today: midnight must cost nothing
         missing = ((days | {today, today + timedelta(days=1)}) & window) - self._days
         for day in sorted(missing):
             connection.execute(text("SELECT ensure_sample_partitions(:day, :day)"), {"day": day})
         return missing
 
+    def _newest(self, samples: Sequence[Sample]) -> dict[str, list[Any]]:
+        newest: dict[int, Sample] = {}
+        for one in samples:
+            known = newest.get(one.tag_id)
+            if known is None or one.source_time >= known.source_time:
+                newest[one.tag_id] = one
+        kept = list(newest.values())
+        cleaned = [clean(one) for one in kept]
+        return {
+            "ids": [one.tag_id for one in kept],
+            "values": [None if isnan(value) else value for value, _ in cleaned],
+            "qualities": [quality for _, quality in cleaned],
+            "source_times": [one.source_time for one in kept],
+            "arrival_times": [one.arrival_time for one in kept],
+            "municipalities": [self._municipalities.get(one.tag_id, 0) for one in kept],
+        }
 
-def _newest(samples: Sequence[Sample]) -> dict[str, list[Any]]:
-    newest: dict[int, Sample] = {}
-    for one in samples:
-        known = newest.get(one.tag_id)
-        if known is None or one.source_time >= known.source_time:
-            newest[one.tag_id] = one
-    kept = list(newest.values())
-    cleaned = [clean(one) for one in kept]
-    return {
-        "ids": [one.tag_id for one in kept],
-        "values": [None if isnan(value) else value for value, _ in cleaned],
-        "qualities": [quality for _, quality in cleaned],
-        "source_times": [one.source_time for one in kept],
-        "arrival_times": [one.arrival_time for one in kept],
-    }
+
+def _window() -> Set[date]:
+    """Return the days that have a partition of their own."""
+    return _window_around(datetime.now(UTC).date())
+
+
+@lru_cache(maxsize=1)
+def _window_around(today: date) -> frozenset[date]:
+    return frozenset(today + timedelta(days=number) for number in range(-_PAST_DAYS, _FUTURE_DAYS + 1))
 
 
 def _read_latest(connection: Connection) -> list[Sample]:

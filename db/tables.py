@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Sequence,
     SmallInteger,
@@ -126,6 +127,7 @@ alarm_rule = Table(
     Column("message", Text, nullable=False),
     # a retired rule was raised once, and is judged no longer
     Column("is_retired", Boolean, nullable=False, server_default="false"),
+    _municipality(),
     UniqueConstraint("tag_id", "kind"),
 )
 # partitioned by day of source_time, names sample_YYYYMMDD; sample_default takes what has no sane time
@@ -136,6 +138,8 @@ sample = Table(
     Column("value", Float),
     Column("tag_id", Integer, nullable=False),
     Column("quality", Integer, nullable=False),
+    # the tenant, so that a policy is one comparison; 0: of no known tag
+    Column("municipality_id", Integer, nullable=False, server_default="0"),
     Index("sample_tag_time", "tag_id", "source_time"),
     postgresql_partition_by="RANGE (source_time)",
 )
@@ -149,6 +153,7 @@ latest = Table(
     Column("source_time", Time, nullable=False),
     Column("arrival_time", Time, nullable=False),
     Column("seq", BigInteger, nullable=False),
+    Column("municipality_id", Integer, nullable=False, server_default="0"),
     prefixes=["UNLOGGED"],
     postgresql_with={"fillfactor": 50},
 )
@@ -167,6 +172,8 @@ alarm = Table(
     Column("value", Float),
     Column("quality", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False, index=True),
+    # of the rule; a trigger fills it in
+    Column("municipality_id", Integer, nullable=False),
 )
 # append-only
 alarm_journal = Table(
@@ -188,6 +195,7 @@ alarm_journal = Table(
     Column("person", Text, nullable=False, server_default=""),
     Column("station", Text, nullable=False, server_default=""),
     Column("comment", Text, nullable=False, server_default=""),
+    Column("municipality_id", Integer, nullable=False),
     Index("alarm_journal_rule", "rule_id", "id"),
     Index("alarm_journal_time", "commit_time"),
 )
@@ -218,4 +226,92 @@ collector_status = Table(
     Column("dropped", BigInteger, nullable=False),
     Column("waiting", BigInteger, nullable=False),
     Column("message", Text, nullable=False),
+)
+# who connects: a person, a station or a collector; `login` is the name of the server's login role
+account = Table(
+    "account",
+    metadata,
+    Column("login", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("is_enabled", Boolean, nullable=False, server_default="true"),
+    Column("must_change_password", Boolean, nullable=False, server_default="false"),
+    Column("password_time", Time),
+    Column("last_sign_in", Time),
+    Column("created_time", Time, nullable=False, server_default=text("now()")),
+    Column("created_by", Text, nullable=False, server_default=text("SESSION_USER")),
+)
+# without a municipality: nationally
+membership = Table(
+    "membership",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("login", ForeignKey("account.login"), nullable=False),
+    Column("municipality_id", ForeignKey("municipality.id")),
+    Column("role", Text, nullable=False),
+    UniqueConstraint("login", "municipality_id", "role", postgresql_nulls_not_distinct=True),
+)
+# the matrix of control_room/core/access.py
+action = Table(
+    "action",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("is_national", Boolean, nullable=False),
+)
+role_right = Table(
+    "role_right",
+    metadata,
+    Column("role", Text, primary_key=True),
+    Column("action", ForeignKey("action.key"), primary_key=True),
+)
+password_history = Table(
+    "password_history",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("login", ForeignKey("account.login"), nullable=False),
+    Column("verifier", Text, nullable=False),
+)
+sign_in_try = Table(
+    "sign_in_try",
+    metadata,
+    Column("login", Text, primary_key=True),
+    Column("station", Text, primary_key=True),
+    Column("failed", Integer, nullable=False),
+    Column("last_time", Time, nullable=False),
+    Column("locked_until", Time),
+)
+session = Table(
+    "session",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("login", ForeignKey("account.login"), nullable=False),
+    Column("station", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("process_id", Integer, nullable=False),
+    Column("process_start", Time, nullable=False),
+    Column("signed_in_time", Time, nullable=False),
+    Column("expires_time", Time, nullable=False),
+    Column("ended_time", Time),
+    Column("end_reason", Text, nullable=False, server_default=""),
+    Index("session_alive", "process_id", postgresql_where=text("ended_time IS NULL")),
+)
+# append-only; `hash` chains every row to the one before
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", Time, nullable=False, index=False),
+    Column("person", Text, nullable=False),
+    Column("station", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("municipality_id", Integer),
+    Column("old", JSONB),
+    Column("new", JSONB),
+    Column("is_done", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Index("audit_time", "time"),
 )

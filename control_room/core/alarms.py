@@ -43,6 +43,7 @@ class Trigger(StrEnum):
 
     PROCESS = "process"
     OPERATOR = "operator"
+    COMMENT = "comment"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ ControlRoomError                 every one carries `advice`: what the person sho
 ├── DatabaseUnavailable          PostgreSQL does not answer
 ├── BadNetworkFile               a network file is unknown or malformed
 └── Refused                      the database refused an action
+    └── SessionEnded             nobody is signed in (any more)
 """
 
 
@@ -71,6 +72,10 @@ class BadNetworkFile(ControlRoomError):
 
 class Refused(ControlRoomError):
     """The database refused an action, and its words say why."""
+
+
+class SessionEnded(Refused):
+    """Nobody is signed in on this connection (any more)."""
 
 
 # what passes by itself: whoever has something to store keeps it and tries again

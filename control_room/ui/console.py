@@ -8,6 +8,7 @@ from control_room.ui.alarm_feed import AlarmFeed
 from control_room.ui.live_tags import LiveTags
 from control_room.ui.operations import Operations
 from control_room.ui.room import Room
+from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
 
 HALF_BLINK_MS = 500
@@ -57,12 +58,13 @@ class Blink(QObject):
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Room, alarms, bridge, database, settings, ways, rhythm and looks."""
+    """Room, alarms, bridge, database, shift, settings, ways, rhythm and looks."""
 
     room: Room
     alarms: AlarmFeed
     live_tags: LiveTags
     operations: Operations
+    shift: Shift
     settings: QSettings
     jumps: Jumps
     blink: Blink

@@ -13,6 +13,7 @@ from control_room.ui.console import Console
 from control_room.ui.docks import Dock, arrange, restore_geometry, restore_state, save_layout
 from control_room.ui.handbook import HandbookWindow
 from control_room.ui.notice_bar import NoticeBar
+from control_room.ui.shift_button import ShiftButton
 from control_room.ui.status_strip import StatusStrip
 from control_room.ui.trouble_bar import TroubleBar
 from control_room.ui.view_spec import ViewSpec, find_views
@@ -74,6 +75,8 @@ class MainWindow(QMainWindow):
         first.addWidget(self._make_menus(head), 0, Qt.AlignmentFlag.AlignVCenter)
         first.addStretch(1)
         first.addWidget(self._tools)
+        self.shift_button = ShiftButton(self._console, head)
+        first.addWidget(self.shift_button)
         column = QVBoxLayout(head)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -132,6 +135,7 @@ class MainWindow(QMainWindow):
         for news in (console.room.status_changed, console.room.alarms_changed, console.room.configuration_changed):
             news.connect(self._show_trouble)
         console.blink.changed.connect(self.banner.set_blink)
+        console.shift.ended.connect(self.notice_bar.say)
         console.theme.changed.connect(self._dress)
         self._show_trouble()
 
@@ -204,6 +208,7 @@ class MainWindow(QMainWindow):
         self._console.room.tick()
         self.strip.refresh()
         self.trouble_bar.refresh()
+        self.shift_button.tick()
 
     def _show_trouble(self) -> None:
         self.trouble_bar.refresh()

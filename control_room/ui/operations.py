@@ -31,13 +31,11 @@ class Operations:
         self,
         reading: JobThread,
         acting: JobThread,
-        station: str,
         start: Callable[[Work], object] | None = None,
     ) -> None:
-        """Use both threads; `station` names this seat in the journal, `start` runs a coroutine, by default as a task."""
+        """Use both threads; `start` runs a coroutine, by default as a task."""
         self._reading = reading
         self._acting = acting
-        self.station = station
         self._start = start or self._start_task
         self._tasks: set[asyncio.Task[None]] = set()
 

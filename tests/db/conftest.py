@@ -11,6 +11,7 @@ from sqlalchemy import URL, Engine, text
 from db.embedded import EmbeddedServer, open_embedded
 from db.engine import make_engine
 from db.schema import upgrade
+from tests.db.people import person_engine
 
 _numbers = count(1)
 
@@ -73,10 +74,9 @@ def station(server: EmbeddedServer, database: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def operator(server: EmbeddedServer, database: str) -> Iterator[Engine]:
-    """Return an engine of an operator."""
-    engine = make_engine(server.url("local_operator", database), "operator")
-    yield engine
-    engine.dispose()
+    """Return an engine of a person who is operator everywhere, signed in at "desk 1" on every connection."""
+    with person_engine(server, database, "ada", "operator") as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ async def test_alarms_are_told_as_they_change(
     await store.record([(raised, entry)])
     listener.until(lambda: 1 in listener.board and listener.board[1].is_active)
     with operator.begin() as connection:
-        acknowledge(connection, [(1, 1)], "", "desk")
+        acknowledge(connection, [(1, 1)], "")
     listener.until(lambda: listener.board[1].is_acknowledged)
     gone, entry = step(raised, Returned(START, 1.0, 0))
     assert entry is not None

@@ -142,8 +142,8 @@ async def test_the_database_and_the_state_machine_agree(
         else:
             event_id = alarm.event_id - (act == "old ack")
             with operator.begin() as connection:
-                [answer] = acknowledge(connection, [(1, event_id)], "seen", "desk 1")
-            event = Acknowledged(START, event_id, "local_operator")
+                [answer] = acknowledge(connection, [(1, event_id)], "seen")
+            event = Acknowledged(START, event_id, "ada")
             if answer.is_done:
                 alarm, _ = step(alarm, event)
             else:
@@ -166,16 +166,16 @@ async def test_acknowledgements_reach_the_collector_once(thread: DatabaseThread,
     await record(store, Alarm(1), Raised(START, 1.0, 0))
     _, after = await store.read_acknowledgements(-1)
     with operator.begin() as connection:
-        acknowledge(connection, [(1, 1)], "seen", "desk 1")
+        acknowledge(connection, [(1, 1)], "seen")
     found, after = await store.read_acknowledgements(after)
-    assert [(rule_id, ack.person, ack.comment) for rule_id, ack in found] == [(1, "local_operator", "seen")]
+    assert [(rule_id, ack.person, ack.comment) for rule_id, ack in found] == [(1, "ada", "seen")]
     assert (await store.read_acknowledgements(after))[0] == []
 
 
 async def test_who_may_not_acknowledge_is_refused(thread: DatabaseThread, station: Engine) -> None:
     await record(PostgresAlarmStore(thread), Alarm(1), Raised(START, 1.0, 0))
     with station.connect() as connection, pytest.raises(Refused), translated():
-        acknowledge(connection, [(1, 1)], "", "")
+        acknowledge(connection, [(1, 1)], "")
 
 
 async def test_the_journal_is_append_only(thread: DatabaseThread, owner: Engine) -> None:

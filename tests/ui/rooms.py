@@ -14,6 +14,7 @@ import numpy as np
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
+from control_room.core.access import Membership, Person, Role
 from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Priority
 from control_room.core.errors import ControlRoomError
 from control_room.core.network import Link, LinkKind, Network, Node, NodeKind
@@ -34,6 +35,7 @@ from control_room.ui.console import Blink, Console, Jumps
 from control_room.ui.live_tags import LiveTags
 from control_room.ui.operations import Operations
 from control_room.ui.room import Room
+from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
 from db.alarm_journal import AckAnswer, acknowledge
 from db.history import read_history
@@ -75,6 +77,19 @@ class FakeThread:
             future.set_result(self.answers[work.func](**work.keywords))
 
 
+@dataclass
+class FakePersonThread:
+    """Acts as a person on another fake thread."""
+
+    acting: FakeThread
+
+    def submit(self, work: Any) -> "Future[Any]":
+        return self.acting.submit(work)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+
+
 def fake_history(tag_id: int, start: datetime, end: datetime, columns: int) -> TrendPiece:
     """Return a daily wave with a gap."""
     time_s = np.linspace(start.timestamp(), end.timestamp(), 400)
@@ -84,7 +99,7 @@ def fake_history(tag_id: int, start: datetime, end: datetime, columns: int) -> T
     return of_samples(tag_id, start.timestamp(), end.timestamp(), time_s, value, grade)
 
 
-def all_done(occurrences: list[tuple[int, int]], comment: str, station: str) -> list[AckAnswer]:
+def all_done(occurrences: list[tuple[int, int]], comment: str) -> list[AckAnswer]:
     """Acknowledge everything."""
     return [AckAnswer(rule_id, event_id, True, "") for rule_id, event_id in occurrences]
 
@@ -398,9 +413,12 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
     def run(work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)
 
-    operations = Operations(reading, acting, "desk 1", run)
+    operations = Operations(reading, acting, run)
+    shift = Shift(lambda _login, _word: FakePersonThread(acting), reading, frozenset, clock)
+    everywhere = frozenset({Membership(None, Role.OPERATOR)})
+    shift.person = Person("m.okafor", "Miriam Okafor", everywhere)
     theme = Theme(application, settings)
-    console = Console(room, AlarmFeed(room), LiveTags(room), operations, settings, Jumps(), Blink(), theme)
+    console = Console(room, AlarmFeed(room), LiveTags(room), operations, shift, settings, Jumps(), Blink(), theme)
     return Stage(console, clock, reading, acting)
 
 

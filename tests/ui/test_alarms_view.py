@@ -55,7 +55,7 @@ def test_ctrl_k_acknowledges_the_occurrences_that_are_selected(view: AlarmsView,
     QTest.keyClick(view.table, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
     assert asked(stage) == wanted
     [(job, words)] = stage.acting.asked
-    assert (job, words["comment"], words["station"]) == (acknowledge, "seen", "desk 1")
+    assert (job, words["comment"]) == (acknowledge, "seen")
     assert view.comment.text() == ""
     assert view.notice_bar.text() == ""
 
@@ -101,7 +101,7 @@ def test_a_second_press_before_the_answer_asks_nothing(view: AlarmsView, stage: 
 
 
 def test_every_refusal_is_told_with_its_alarm(view: AlarmsView, stage: Stage) -> None:
-    def refuse(occurrences: list[tuple[int, int]], comment: str, station: str) -> list[AckAnswer]:
+    def refuse(occurrences: list[tuple[int, int]], comment: str) -> list[AckAnswer]:
         words = "The alarm has been raised again since. Look at the new occurrence first."
         return [AckAnswer(rule, event, number != 0, words) for number, (rule, event) in enumerate(occurrences)]
 
@@ -190,7 +190,7 @@ def test_a_question_is_answered_by_enter_and_the_focus_goes_back(view: AlarmsVie
 
 
 def test_a_comment_of_what_was_refused_stays(view: AlarmsView, stage: Stage) -> None:
-    def refuse(occurrences: list[tuple[int, int]], comment: str, station: str) -> list[AckAnswer]:
+    def refuse(occurrences: list[tuple[int, int]], comment: str) -> list[AckAnswer]:
         return [AckAnswer(rule, event, False, "A colleague was faster.") for rule, event in occurrences]
 
     stage.acting.answers = {acknowledge: refuse}

@@ -20,6 +20,7 @@ from db.alarm_journal import acknowledge
 from db.embedded import open_embedded
 from db.engine import make_engine, translated
 from db.participants import Participants
+from db.people import open_person
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -71,13 +72,15 @@ def postmaster(folder: Path) -> psutil.Process | None:
 
 def acknowledge_one(folder: Path) -> int:
     """Acknowledge the newest alarm as the seat's person would; return its rule."""
-    engine = make_engine(open_embedded(folder, print).url("local_operator"), "test")
+    words = json.loads((folder / "demo-people.json").read_text())
+    url = open_embedded(folder, print).url("station").set(username="sofia", password=words["sofia"])
+    engine = open_person(url, "test")
     newest = text("SELECT rule_id, event_id FROM alarm WHERE is_active AND NOT is_acknowledged LIMIT 1")
     try:
         with engine.begin() as connection:
             until(lambda: connection.execute(newest).first(), 60)
             found = connection.execute(newest).one()
-            [answer] = acknowledge(connection, [(found.rule_id, found.event_id)], "seen", "test")
+            [answer] = acknowledge(connection, [(found.rule_id, found.event_id)], "seen")
     finally:
         engine.dispose()
     assert answer.is_done, answer.words

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from control_room.core.access import Action
 from control_room.core.alarms import AlarmState, Priority
 from control_room.ui.console import Console
 from control_room.ui.notice_bar import NoticeBar
@@ -23,6 +24,8 @@ _STATES = (None, *(one for one in AlarmState if one is not AlarmState.NORMAL))
 # of refusals that differ, so many are told word by word
 _TOLD = 3
 _TITLE_LENGTH = 28
+_ACK_TIP = "Acknowledge the selected alarms (Ctrl+K)"
+_ALL_TIP = "Acknowledge every alarm that the filter shows (Ctrl+Shift+K)"
 Occurrences = list[tuple[int, int]]
 
 
@@ -68,9 +71,7 @@ class AlarmsView(QWidget):
         self.comment.setMaxLength(500)
         self.comment.setMinimumWidth(90)
         self.acknowledge_button = QPushButton("Acknowledge", self)
-        self.acknowledge_button.setToolTip("Acknowledge the selected alarms (Ctrl+K)")
         self.all_button = QPushButton("All visible…", self)
-        self.all_button.setToolTip("Acknowledge every alarm that the filter shows (Ctrl+Shift+K)")
         self.acknowledge_action = self._action("Acknowledge", "Ctrl+K", self.acknowledge_chosen)
         self.all_action = self._action("Acknowledge all visible", "Ctrl+Shift+K", self.ask_all)
 
@@ -123,6 +124,7 @@ class AlarmsView(QWidget):
         console.room.status_changed.connect(self._count)
         console.room.configuration_changed.connect(self._fill_municipalities)
         console.room.alarms_changed.connect(lambda _: self._count())
+        console.shift.changed.connect(self._count)
         console.blink.changed.connect(table.set_blink)
         console.theme.changed.connect(table.apply_palette)
         console.jumps.alarms_wanted.connect(self.filter_by)
@@ -170,9 +172,19 @@ class AlarmsView(QWidget):
         of_all = "" if shown == board.all_count else f" of {board.all_count:,}"
         self.counts.setText(f"{shown:,}{of_all} shown, {waiting:,} to ack.")
         self.counts.setToolTip(f"{shown:,}{of_all} alarms shown, {waiting:,} of them to acknowledge")
-        self.acknowledge_button.setEnabled(any(row.needs_acknowledgement for row in self.table.chosen()))
-        self.all_button.setEnabled(waiting > 0)
+        chosen = [row for row in self.table.chosen() if row.needs_acknowledgement]
+        _allow(self.acknowledge_button, _ACK_TIP, bool(chosen), self._why_not(chosen or board.rows))
+        _allow(self.all_button, _ALL_TIP, waiting > 0, self._why_not(board.rows))
         self.table.say_when_empty(self._empty_words())
+
+    def _why_not(self, rows: Sequence[AlarmRow]) -> str:
+        """Return why none of the rows may be acknowledged; what may only be in part is answered row by row."""
+        shift = self._console.shift
+        if not rows:
+            return shift.why_nowhere(Action.ACKNOWLEDGE)
+        places = {row.tag.municipality_id for row in rows}
+        refusals = [shift.why_not(Action.ACKNOWLEDGE, place) for place in places]
+        return "" if "" in refusals else refusals[0]
 
     def _empty_words(self) -> str:
         room, board = self._console.room, self.table.board
@@ -222,11 +234,11 @@ class AlarmsView(QWidget):
             self._console.operations.start(self._acknowledging(occurrences))
 
     async def _acknowledging(self, occurrences: Occurrences) -> None:
-        comment, station = self.comment.text().strip(), self._console.operations.station
+        comment = self.comment.text().strip()
         controls = (self.acknowledge_button, self.all_button)
         try:
             with told(self.notice_bar, "Nothing was acknowledged", *controls):
-                job = partial(acknowledge, occurrences=occurrences, comment=comment, station=station)
+                job = partial(acknowledge, occurrences=occurrences, comment=comment)
                 answers = await self._console.operations.act(job)
                 refused = [answer for answer in answers if not answer.is_done]
                 if not refused:
@@ -267,6 +279,11 @@ class AlarmsView(QWidget):
 
     def _jump_to_trend(self, rows: Sequence[AlarmRow]) -> None:
         self._console.jumps.trend_wanted.emit(list(dict.fromkeys(row.tag.id for row in rows)))
+
+
+def _allow(button: QPushButton, tip: str, is_possible: bool, why_not: str) -> None:
+    button.setEnabled(is_possible and not why_not)
+    button.setToolTip(why_not or tip)
 
 
 def _occurrences(rows: Sequence[AlarmRow]) -> Occurrences:

@@ -1,0 +1,1 @@
+"""Dialogs: forms made of fields, opened without holding up anything else."""

@@ -1,0 +1,128 @@
+"""A form in a dialog: fields in, an action out; what goes wrong is said in the form, and what was typed stays."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from control_room.core.errors import BadOption
+from control_room.core.options import Field, check
+from control_room.ui.notice_bar import NoticeBar
+from control_room.ui.operations import Operations, told
+
+Values = Mapping[str, Any]
+Send = Callable[[Values], Coroutine[Any, Any, object]]
+Editor = QLineEdit | QComboBox | QCheckBox
+
+
+class FormDialog(QDialog):
+    """A title, a sentence, fields, a button; closes when `send` has done its work."""
+
+    def __init__(
+        self,
+        parent: QWidget,
+        operations: Operations,
+        title: str,
+        fields: Sequence[Field],
+        send: Send,
+        *,
+        words: str = "",
+        button: str = "Save",
+    ) -> None:
+        """Prepare; open() shows it. `send` takes the checked values and raises ControlRoomError with what to say."""
+        super().__init__(parent)
+        self.setWindowTitle(title)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._operations, self._fields, self._send = operations, tuple(fields), send
+        self._is_sending = False
+        self.editors = {field.key: _editor(field, self) for field in fields}
+        self.notice_bar = NoticeBar(self)
+        self.send_button = QPushButton(button, self)
+        self.send_button.setDefault(True)
+        self._lay_out(words)
+        self.send_button.clicked.connect(self.send)
+        self.setMinimumWidth(460)
+
+    def _lay_out(self, words: str) -> None:
+        column = QVBoxLayout(self)
+        if words:
+            label = QLabel(words, self)
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            column.addWidget(label)
+        form = QFormLayout()
+        for field in self._fields:
+            editor = self.editors[field.key]
+            form.addRow("" if isinstance(editor, QCheckBox) else field.title, editor)
+            if field.help:
+                editor.setToolTip(field.help)
+        column.addLayout(form)
+        column.addWidget(self.notice_bar)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
+        buttons.addButton(self.send_button, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.rejected.connect(self.reject)
+        column.addWidget(buttons)
+
+    def values(self) -> dict[str, Any]:
+        """Return what was typed, unchecked."""
+        return {key: _value(editor) for key, editor in self.editors.items()}
+
+    def send(self) -> None:
+        """Check what was typed and act on it."""
+        if self._is_sending:
+            return
+        try:
+            values = check(self._fields, self.values())
+        except BadOption as fault:
+            self.notice_bar.say(str(fault.args[0]))
+            return
+        self._is_sending = True
+        self._operations.start(self._sending(values))
+
+    async def _sending(self, values: Values) -> None:
+        is_done = False
+        try:
+            with told(self.notice_bar, "Not done", self.send_button):
+                await self._send(values)
+                is_done = True
+        finally:
+            self._is_sending = False
+            if is_done:
+                self.accept()
+
+
+def _editor(field: Field, parent: QWidget) -> Editor:
+    if isinstance(field.default, bool):
+        box = QCheckBox(field.title, parent)
+        box.setChecked(field.default)
+        return box
+    if field.choices:
+        choice = QComboBox(parent)
+        choice.addItems(list(field.choices))
+        choice.setCurrentText(str(field.default))
+        return choice
+    line = QLineEdit(str(field.default), parent)
+    line.setMaxLength(500)
+    if field.is_secret:
+        line.setEchoMode(QLineEdit.EchoMode.Password)
+    return line
+
+
+def _value(editor: Editor) -> str | bool:
+    if isinstance(editor, QCheckBox):
+        return editor.isChecked()
+    if isinstance(editor, QComboBox):
+        return editor.currentText()
+    return editor.text()

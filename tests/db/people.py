@@ -1,0 +1,45 @@
+"""People for tests, as real login roles of the server."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Engine, text
+
+from db.access import make_person
+from db.embedded import EmbeddedServer
+from db.engine import make_engine
+from db.people import open_person
+
+WORD = "a long word for tests"
+
+
+def make(server: EmbeddedServer, database: str, login: str, *roles: tuple[str, int | None]) -> URL:
+    """Make a person with roles (role, municipality or None for national); return how they connect.
+
+    Login roles belong to the whole server: one that another database made is taken over.
+    """
+    engine = make_engine(server.url("postgres", database), "tests")
+    (first, place), *more = roles
+    with engine.begin() as connection:
+        # the role may belong to an earlier test's database
+        connection.execute(text(f'DROP ROLE IF EXISTS "{login}"'))
+        make_person(connection, login, login.title(), WORD, place, first)
+        for role, place in more:
+            connection.execute(
+                text("INSERT INTO membership (login, municipality_id, role) VALUES (:login, :place, :role)"),
+                {"login": login, "place": place, "role": role},
+            )
+        connection.execute(text("SELECT follow_memberships(:login)"), {"login": login})
+    engine.dispose()
+    return URL.create("postgresql+psycopg", login, WORD, "127.0.0.1", server.port, database)
+
+
+@contextmanager
+def person_engine(
+    server: EmbeddedServer, database: str, login: str, role: str, municipality_id: int | None = None
+) -> Iterator[Engine]:
+    """Yield an engine of a person, signed in at "desk 1" on every connection."""
+    url = make(server, database, login, (role, municipality_id))
+    engine = open_person(url, "desk 1")
+    yield engine
+    engine.dispose()
