@@ -74,6 +74,9 @@ class _ConfigurationBell:
         """Wake the loop."""
         self.loop.call_soon_threadsafe(self.changed.set)
 
+    def people_changed(self) -> None:
+        """Ignore: people are the seats' business."""
+
     def connected(self, is_connected: bool, reason: str) -> None:
         """Read the configuration anew after every connect: a change may have been missed."""
         if is_connected:

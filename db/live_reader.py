@@ -49,6 +49,9 @@ class LiveListener(Protocol):
     def configuration_changed(self) -> None:
         """Learn that municipalities, connections, tags or rules changed."""
 
+    def people_changed(self) -> None:
+        """Learn that somebody signed in or out, failed to, or that people's rights changed."""
+
     def connected(self, is_connected: bool, reason: str) -> None:
         """Learn that the database answers, or why it does not; once per change."""
 
@@ -173,6 +176,8 @@ class _LiveRead:
             self._read_status()
         if "configuration" in heard:
             self._listener.configuration_changed()
+        if "people" in heard:
+            self._listener.people_changed()
 
     def _is_watch_changed(self) -> bool:
         return bool(self._reader._given_up) or self._reader._wanted != self._known

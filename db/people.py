@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, event, text
 
-from control_room.core.access import Membership, Person, Role
-from control_room.core.errors import Refused, WrongCredentials
+from control_room.core.access import NOT_SIGNED_IN, Membership, Person, Role
+from control_room.core.errors import Refused, SessionEnded
 from db.access import scram_verifier
 from db.engine import make_engine
 
@@ -54,20 +54,23 @@ class Session:
 
 
 def open_person(url: URL, station: str, statement_timeout_s: float = 0) -> Engine:
-    """Return an engine whose every connection signs the person in at `station`.
+    """Return an engine whose every connection signs the person in at `station`; after a break the session goes on.
 
-    Connecting raises WrongCredentials where the server or sign_in() refuses.
+    Connecting raises WrongCredentials where the server does not know the person, SessionEnded where sign_in() refuses.
     """
     engine = make_engine(url, "control-room actions", statement_timeout_s)
+    last: int | None = None
 
     @event.listens_for(engine, "connect")
     def _sign_in(connection: Any, _: object) -> None:
+        nonlocal last
         with connection.cursor() as cursor:
-            is_done, words, _must_change = cursor.execute("SELECT * FROM sign_in(%s)", (station,)).fetchone()
+            is_done, words, session_id = cursor.execute("SELECT * FROM sign_in(%s, %s)", (station, last)).fetchone()
         connection.commit()
         if not is_done:
             connection.close()
-            raise WrongCredentials(words)
+            raise SessionEnded(words)
+        last = session_id
 
     return engine
 
@@ -76,7 +79,7 @@ def who_am_i(connection: Connection) -> Person:
     """Return the person of this connection with all rights. Raises Refused when nobody is signed in."""
     rows = connection.execute(text("SELECT * FROM who_am_i()")).all()
     if not rows:
-        raise Refused("Nobody is signed in. Sign in first.")
+        raise SessionEnded(NOT_SIGNED_IN)
     held = frozenset(Membership(row.municipality_id, Role(row.role)) for row in rows if row.role is not None)
     return Person(rows[0].login, rows[0].name, held, rows[0].must_change)
 
@@ -195,5 +198,5 @@ def act(connection: Connection, call: str, asked: Mapping[str, Any]) -> str:
     if not answer[0]:
         # the refusal is recorded: what undoes the transaction would undo the record
         connection.commit()
-        raise Refused(answer[1])
+        raise (SessionEnded if answer[1] == NOT_SIGNED_IN else Refused)(answer[1])
     return str(answer[1])

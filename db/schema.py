@@ -8,9 +8,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import URL, Connection, text
 
-from control_room.core.errors import NewerSchema, OlderSchema
+from control_room.core.errors import CannotStart, NewerSchema, OlderSchema
 from db.access import LOGIN_ROLES, make_login_roles
 from db.engine import make_engine, translated
+from db.pg_binaries import OLDEST_MAJOR
 
 _UPGRADE_LOCK = 7200
 
@@ -32,7 +33,7 @@ def schema_version(connection: Connection) -> str | None:
 
 def require_schema(connection: Connection) -> None:
     """Raise NewerSchema or OlderSchema unless the database has the schema that this program knows."""
-    _refuse_newer(connection)
+    refuse_newer(connection)
     if (version := schema_version(connection)) != HEAD:
         has = f"has schema {version}" if version else "holds no control room yet"
         raise OlderSchema(
@@ -48,12 +49,33 @@ def upgrade(url: URL, passwords: Mapping[str, str]) -> None:
     """
     engine = make_engine(url, "control-room upgrade")
     with translated(), engine.connect() as connection, connection.begin():
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
-        _refuse_newer(connection)
-        if schema_version(connection) != HEAD:
-            command.upgrade(_config(connection), "head")
+        bring_up(connection)
         make_login_roles(connection, {name: word for name, word in passwords.items() if name in LOGIN_ROLES})
     engine.dispose()
+
+
+def bring_up(connection: Connection) -> None:
+    """Bring the schema to this program's version in the caller's transaction, which nobody else does meanwhile.
+
+    Raises NewerSchema when a newer program made the database, CannotStart for an older server than the schema needs.
+    """
+    require_server(connection)
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+    refuse_newer(connection)
+    if schema_version(connection) != HEAD:
+        command.upgrade(_config(connection), "head")
+
+
+def require_server(connection: Connection) -> None:
+    """Raise CannotStart unless the server is new enough."""
+    number, version = connection.execute(
+        text("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
+    ).one()
+    if number < OLDEST_MAJOR * 10_000:
+        raise CannotStart(
+            f"The server is PostgreSQL {version}, the control room needs {OLDEST_MAJOR} or newer.",
+            advice="Move to a newer PostgreSQL with pg_upgrade, or name another server.",
+        )
 
 
 def downgrade(connection: Connection) -> None:
@@ -61,7 +83,8 @@ def downgrade(connection: Connection) -> None:
     command.downgrade(_config(connection), "base")
 
 
-def _refuse_newer(connection: Connection) -> None:
+def refuse_newer(connection: Connection) -> None:
+    """Raise NewerSchema when a newer program made the database."""
     version = schema_version(connection)
     if version is not None and version > HEAD:
         raise NewerSchema(

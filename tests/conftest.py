@@ -157,5 +157,5 @@ def _left_of_qt(timers: list[Any], before: list[Any]) -> list[str]:
     if QCoreApplication.instance() is not None:
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     alive = [timer for ref in timers if (timer := ref()) is not None and isValid(timer)]
-    running = [repr(timer) for timer in alive if timer.isActive()]
+    running = [f"{timer!r} every {timer.interval()} ms of {timer.parent()!r}" for timer in alive if timer.isActive()]
     return running + [repr(widget) for widget in _top_level_widgets() if widget not in before]

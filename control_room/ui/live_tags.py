@@ -16,10 +16,12 @@ Watch = Callable[[frozenset[int]], None]
 class LiveTags(QObject):
     """Listens for the live reader on its thread, tells the room on the GUI thread, and knows which tags views want.
 
-    Signal configuration_wanted(): somebody changed the configuration, read it again.
+    Signals: configuration_wanted(): somebody changed the configuration, read it again; people_told(): somebody signed
+    in or out, failed to, or rights changed. Both are emitted on the reader's thread.
     """
 
     configuration_wanted = Signal()
+    people_told = Signal()
     _samples = Signal(list)
     _alarms = Signal(list, bool)
     _status = Signal(object, list)
@@ -88,6 +90,10 @@ class LiveTags(QObject):
     def configuration_changed(self) -> None:
         """Hand over that the configuration changed."""
         self.configuration_wanted.emit()
+
+    def people_changed(self) -> None:
+        """Hand over that something happened about people."""
+        self.people_told.emit()
 
     def connected(self, is_connected: bool, reason: str) -> None:
         """Hand over whether the database answers."""

@@ -12,6 +12,7 @@ from control_room.ui.about import AboutBox
 from control_room.ui.console import Console
 from control_room.ui.docks import Dock, arrange, restore_geometry, restore_state, save_layout
 from control_room.ui.handbook import HandbookWindow
+from control_room.ui.lock_watch import LockWatch
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.shift_button import ShiftButton
 from control_room.ui.status_strip import StatusStrip
@@ -71,7 +72,7 @@ class MainWindow(QMainWindow):
         self._tools = QToolBar(head)
         self._tools.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         first = QHBoxLayout()
-        first.setContentsMargins(0, 0, 0, 0)
+        first.setContentsMargins(0, 0, 6, 0)
         first.addWidget(self._make_menus(head), 0, Qt.AlignmentFlag.AlignVCenter)
         first.addStretch(1)
         first.addWidget(self._tools)
@@ -136,6 +137,8 @@ class MainWindow(QMainWindow):
             news.connect(self._show_trouble)
         console.blink.changed.connect(self.banner.set_blink)
         console.shift.ended.connect(self.notice_bar.say)
+        self._lock_watch = LockWatch(console, self)
+        self._lock_watch.locked.connect(self.notice_bar.say)
         console.theme.changed.connect(self._dress)
         self._show_trouble()
 

@@ -19,12 +19,13 @@ _numbers = count(1)
 @pytest.fixture(scope="session", params=["embedded", pytest.param("system", marks=pytest.mark.postgresql15)])
 def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
     """Return a running server, its `control_room` database at the newest schema."""
-    with tempfile.TemporaryDirectory(prefix="control-room-test-") as name, pytest.MonkeyPatch.context() as patch:
-        if request.param == "system":
-            patch.setattr("db.pg_binaries._wheel_folders", lambda _: [])
+    with tempfile.TemporaryDirectory(prefix="control-room-test-") as name:
         # PostgreSQL runs as another user when the tests run as root
         Path(name).chmod(0o755)
-        running = open_embedded(Path(name), lambda _: None)
+        with pytest.MonkeyPatch.context() as patch:
+            if request.param == "system":
+                patch.setattr("db.pg_binaries._wheel_folders", lambda _: [])
+            running = open_embedded(Path(name), lambda _: None)
         upgrade(running.url("postgres"), running.credentials.passwords())
         yield running
         running.stop()

@@ -48,6 +48,9 @@ class Listener:
         self.collector, self.links = collector, links
         self._tell(lambda: None)
 
+    def people_changed(self) -> None:
+        """Nobody asks here."""
+
     def configuration_changed(self) -> None:
         self.configurations += 1
         self._tell(lambda: None)

@@ -20,6 +20,8 @@ def stage(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Stage]:
         yield made
         made.console.blink.stop()
         made.console.alarms.flush()
+        # what waits for the next turn of the loop
+        qapp.processEvents()
 
 
 @pytest.fixture

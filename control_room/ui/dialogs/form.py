@@ -40,8 +40,12 @@ class FormDialog(QDialog):
         *,
         words: str = "",
         button: str = "Save",
+        content: QWidget | None = None,
     ) -> None:
-        """Prepare; open() shows it. `send` takes the checked values and raises ControlRoomError with what to say."""
+        """Prepare; open() shows it. `send` takes the checked values and raises ControlRoomError with what to say.
+
+        `content` stands above the fields: what no Field can ask, as a grid of roles; `send` reads it.
+        """
         super().__init__(parent)
         self.setWindowTitle(title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -51,17 +55,20 @@ class FormDialog(QDialog):
         self.notice_bar = NoticeBar(self)
         self.send_button = QPushButton(button, self)
         self.send_button.setDefault(True)
-        self._lay_out(words)
+        self.cancel_button = QPushButton("Cancel", self)
+        self._lay_out(words, content)
         self.send_button.clicked.connect(self.send)
         self.setMinimumWidth(460)
 
-    def _lay_out(self, words: str) -> None:
+    def _lay_out(self, words: str, content: QWidget | None) -> None:
         column = QVBoxLayout(self)
         if words:
             label = QLabel(words, self)
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
             column.addWidget(label)
+        if content is not None:
+            column.addWidget(content, 1)
         form = QFormLayout()
         for field in self._fields:
             editor = self.editors[field.key]
@@ -70,7 +77,8 @@ class FormDialog(QDialog):
                 editor.setToolTip(field.help)
         column.addLayout(form)
         column.addWidget(self.notice_bar)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
+        buttons = QDialogButtonBox(self)
+        buttons.addButton(self.cancel_button, QDialogButtonBox.ButtonRole.RejectRole)
         buttons.addButton(self.send_button, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.rejected.connect(self.reject)
         column.addWidget(buttons)
@@ -91,10 +99,15 @@ class FormDialog(QDialog):
         self._is_sending = True
         self._operations.start(self._sending(values))
 
+    def reject(self) -> None:
+        # what was sent may be done already: the person reads how it ended
+        if not self._is_sending:
+            super().reject()
+
     async def _sending(self, values: Values) -> None:
         is_done = False
         try:
-            with told(self.notice_bar, "Not done", self.send_button):
+            with told(self.notice_bar, "Not done", self.send_button, self.cancel_button):
                 await self._send(values)
                 is_done = True
         finally:
@@ -111,6 +124,9 @@ def _editor(field: Field, parent: QWidget) -> Editor:
     if field.choices:
         choice = QComboBox(parent)
         choice.addItems(list(field.choices))
+        # a long name is elided: it may not make the dialog wider than the screen
+        choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        choice.setMinimumContentsLength(24)
         choice.setCurrentText(str(field.default))
         return choice
     line = QLineEdit(str(field.default), parent)

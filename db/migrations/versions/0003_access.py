@@ -334,13 +334,17 @@ END $$;
 """
 
 _SIGN_IN = """
-CREATE FUNCTION sign_in(station text) RETURNS TABLE (is_done boolean, words text, must_change boolean) LANGUAGE plpgsql
+-- `resumed`: the session of a connection that broke; one that was ended from elsewhere does not come back by itself
+CREATE FUNCTION sign_in(station text, resumed bigint DEFAULT NULL)
+RETURNS TABLE (is_done boolean, words text, session_id bigint) LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     own public.account;
+    before public.session;
     place text := left($1, 100);
 BEGIN
+    SELECT * INTO before FROM public.session AS s WHERE s.id = $2 AND s.login = session_user;
     SELECT * INTO own FROM public.account AS a WHERE a.login = session_user AND a.kind = 'person';
     IF own.login IS NULL THEN
         words := 'This is no account of a person.';
@@ -349,20 +353,24 @@ BEGIN
     ELSIF EXISTS (SELECT FROM public.sign_in_try AS t WHERE t.login = session_user AND t.station = place
             AND t.locked_until > clock_timestamp()) THEN
         words := 'This account is locked at this station after too many failed tries. Wait, or ask an administrator.';
+    ELSIF before.ended_time IS NOT NULL AND before.end_reason <> 'replaced' THEN
+        words := format('This session was ended (%s). Sign in again.', before.end_reason);
+    ELSIF before.expires_time <= clock_timestamp() THEN
+        words := 'The session has expired. Sign in again.';
     END IF;
     is_done := words IS NULL;
-    must_change := coalesce(own.must_change_password, false);
     UPDATE public.session AS s SET ended_time = clock_timestamp(), end_reason = 'replaced'
-        WHERE s.process_id = pg_backend_pid() AND s.ended_time IS NULL;
+        WHERE (s.process_id = pg_backend_pid() OR s.id = before.id) AND s.ended_time IS NULL;
     IF is_done THEN
         INSERT INTO public.session (login, station, address, process_id, process_start, signed_in_time, expires_time)
         SELECT session_user, place, coalesce(host(inet_client_addr()), 'local'), pg_backend_pid(), a.backend_start,
-            clock_timestamp(), clock_timestamp() + interval '13 hours'
-        FROM pg_stat_get_activity(pg_backend_pid()) AS a;
+            clock_timestamp(), coalesce(before.expires_time, clock_timestamp() + interval '13 hours')
+        FROM pg_stat_get_activity(pg_backend_pid()) AS a RETURNING id INTO session_id;
         UPDATE public.account AS a SET last_sign_in = clock_timestamp() WHERE a.login = session_user;
         DELETE FROM public.sign_in_try AS t WHERE t.login = session_user AND t.station = place;
         words := 'Signed in.';
-        PERFORM public.write_audit('sign_in', session_user, NULL, NULL, NULL, NULL, '');
+        PERFORM public.write_audit(CASE WHEN before.id IS NULL THEN 'sign_in' ELSE 'resume' END, session_user, NULL,
+            NULL, NULL, NULL, '');
     ELSE
         PERFORM public.write_audit('sign_in', session_user, NULL, NULL, jsonb_build_object('station', place), words, '');
     END IF;
@@ -985,7 +993,7 @@ GRANT EXECUTE ON FUNCTION municipalities_where(text), may_read_national_audit() 
 GRANT EXECUTE ON FUNCTION verify_audit() TO auditor, administrator;
 GRANT EXECUTE ON FUNCTION report_failed_sign_in(text), sign_in_wait_s(text) TO station_service;
 -- to every person: who may not act is refused by the function, in words and in the audit
-GRANT EXECUTE ON FUNCTION sign_in(text), sign_out(text), who_am_i(), change_password(text), my_password_history(),
+GRANT EXECUTE ON FUNCTION sign_in(text, bigint), sign_out(text), who_am_i(), change_password(text), my_password_history(),
     acknowledge_alarms(integer[], bigint[], text), comment_alarm(integer, bigint, text),
     configure_rule(integer, jsonb, text), configure_tag(integer, jsonb, text),
     create_person(text, text, text, integer, text), set_membership(text, integer, text, boolean, text),
