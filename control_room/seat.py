@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from control_room.common_passwords import common_passwords
 from control_room.core.errors import ControlRoomError
 from control_room.core.ports import Configuration
 from control_room.local_server import LocalServer
+from control_room.station_sign_in import station_url
 from control_room.ui.alarm_feed import AlarmFeed
 from control_room.ui.console import Blink, Console, Jumps
 from control_room.ui.dialogs.form import Values
@@ -41,6 +42,7 @@ from db.network_store import read_networks
 from db.people import open_person
 from db.schema import require_schema
 from db.tag_store import read_configuration
+from db.tls import is_plain
 from db.worker import DatabaseThread
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ class Seat:
         engine = make_engine(self._station, "control-room seat", READ_TIMEOUT_S)
         self._reading = DatabaseThread(engine, "read")
         self.room = Room(lambda: datetime.now(UTC))
+        self.room.is_plain = is_plain(self._station)
         self._live_tags = LiveTags(self.room)
         self._live = LiveReader(engine, self._live_tags)
         self.shift = Shift(self._open_person, self._reading, common_passwords, self.room.now)
@@ -263,7 +266,8 @@ def run_seat(options: SeatOptions, guests: Sequence[Guest] = ()) -> int:
 
     Raises CannotStart, DatabaseUnavailable and the like when it cannot begin; nothing stays behind then.
     """
-    if not prepare_display():
+    has_display = prepare_display()
+    if not has_display:
         print("No display was found: the control room runs without a window.", file=sys.stderr)  # noqa: T201
     application = QApplication.instance()
     if not isinstance(application, QApplication):
@@ -272,7 +276,7 @@ def run_seat(options: SeatOptions, guests: Sequence[Guest] = ()) -> int:
     qInstallMessageHandler(_on_qt_message)
     application.setQuitOnLastWindowClosed(False)
     with qasync.QEventLoop(application) as loop:
-        loop.run_until_complete(_run(application, options, guests))
+        loop.run_until_complete(_run(application, options, guests, has_person=has_display))
     return 0
 
 
@@ -282,10 +286,13 @@ def _on_qt_message(kind: QtMsgType, _: QMessageLogContext, words: str) -> None:
     log.log(logging.WARNING if is_trouble else logging.DEBUG, "Qt: %s", words)
 
 
-async def _run(application: QApplication, options: SeatOptions, guests: Sequence[Guest]) -> None:
+async def _run(application: QApplication, options: SeatOptions, guests: Sequence[Guest], *, has_person: bool) -> None:
     notice = _starting_notice()
     try:
         local = await _open_local(options, notice.setText) if options.server is None else None
+        if options.server is not None:
+            url = await station_url(server_url(options.server), options.data_folder, notice, has_person=has_person)
+            options = replace(options, server=url.render_as_string(hide_password=False))
         seat = Seat(application, options, local)
     finally:
         notice.close()

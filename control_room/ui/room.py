@@ -48,6 +48,8 @@ class Room(QObject):
         self.now = now
         self.configuration = EMPTY
         self.networks: tuple[Network, ...] = ()
+        # the database stands on another machine and the way to it is not protected: the person wanted it so
+        self.is_plain = False
         self.tags: dict[int, Tag] = {}
         self.rules: dict[int, AlarmRule] = {}
         self.municipalities: dict[int, Municipality] = {}

@@ -25,6 +25,10 @@ from widgets.status_lights import Light, StatusLight
 # a link's cell: between so narrow that it can still be read, and so wide that nothing more would be said
 _LINK_PX = 146
 _WIDEST_LINK_PX = 250
+_PLAIN = (
+    "The connection to the database is not protected (--plain): others on the network could read it, and the server may be "
+    "somebody else's. Set up TLS: see the handbook, A shared server."
+)
 _URGENCY = (Light.TROUBLE, Light.WAITING, Light.OK, Light.OFF)
 
 
@@ -93,7 +97,8 @@ class StatusStrip(QWidget):
     def _show_database(self, now: datetime) -> None:
         room = self._room
         if room.is_connected:
-            self.database.show_state(Light.OK, "Database", "connected")
+            light, detail = (Light.TROUBLE, "not encrypted") if room.is_plain else (Light.OK, "connected")
+            self.database.show_state(light, "Database", detail, _PLAIN if room.is_plain else "")
             return
         words, since = (room.trouble.words, room.trouble.since) if room.trouble else ("", now)
         away = f"away {age(now, since)}" if room.is_configured else "connecting"

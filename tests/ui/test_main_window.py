@@ -121,6 +121,13 @@ def test_the_strip_tells_of_each_link(window: MainWindow, stage: Stage) -> None:
     assert (window.strip.collector.light, window.strip.collector.text()) == (Light.TROUBLE, "Collector: silent 6 s")
 
 
+def test_the_strip_says_that_the_way_to_the_database_is_not_protected(window: MainWindow, stage: Stage) -> None:
+    stage.console.room.is_plain = True
+    stage.fill()
+    assert window.strip.database.text() == "Database: not encrypted"
+    assert window.strip.database.light is Light.TROUBLE
+
+
 def test_a_narrow_strip_keeps_links_in_trouble_and_counts_the_others(
     window: MainWindow, stage: Stage, qtbot: QtBot
 ) -> None:

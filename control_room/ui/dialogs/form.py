@@ -1,9 +1,9 @@
 """A form in a dialog: fields in, an action out; what goes wrong is said in the form, and what was typed stays."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -20,11 +20,19 @@ from PySide6.QtWidgets import (
 from control_room.core.errors import BadOption
 from control_room.core.options import Field, check
 from control_room.ui.notice_bar import NoticeBar
-from control_room.ui.operations import Operations, told
+from control_room.ui.operations import Work, told
 
 Values = Mapping[str, Any]
 Send = Callable[[Values], Coroutine[Any, Any, object]]
 Editor = QLineEdit | QComboBox | QCheckBox
+_LEAST_WIDTH_PX = 440
+
+
+class Starter(Protocol):
+    """Runs a coroutine from a slot: ui.operations.Operations."""
+
+    def start(self, work: Work) -> None:
+        """Run it."""
 
 
 class FormDialog(QDialog):
@@ -33,7 +41,7 @@ class FormDialog(QDialog):
     def __init__(
         self,
         parent: QWidget,
-        operations: Operations,
+        operations: Starter,
         title: str,
         fields: Sequence[Field],
         send: Send,
@@ -58,10 +66,10 @@ class FormDialog(QDialog):
         self.cancel_button = QPushButton("Cancel", self)
         self._lay_out(words, content)
         self.send_button.clicked.connect(self.send)
-        self.setMinimumWidth(460)
 
     def _lay_out(self, words: str, content: QWidget | None) -> None:
         column = QVBoxLayout(self)
+        column.addStrut(_LEAST_WIDTH_PX)
         if words:
             label = QLabel(words, self)
             label.setWordWrap(True)
@@ -98,6 +106,16 @@ class FormDialog(QDialog):
             return
         self._is_sending = True
         self._operations.start(self._sending(values))
+
+    def event(self, event: QEvent) -> bool:
+        is_done = super().event(event)
+        # words that wrap need more height than the layout asks for by itself: a notice may not press the fields together
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Show):
+            layout = self.layout()
+            needed = layout.totalHeightForWidth(self.width()) if layout else 0
+            if needed > self.height():
+                self.resize(self.width(), needed)
+        return is_done
 
     def reject(self) -> None:
         # what was sent may be done already: the person reads how it ended
