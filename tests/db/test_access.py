@@ -1,0 +1,368 @@
+"""The matrix, from outside: every role, tenant, action, table and function, by raw SQL as that person.
+
+What the database allows is compared with control_room/core/access.py, the one source; a right that nobody declared fails.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from psycopg.errors import InsufficientPrivilege
+from sqlalchemy import URL, Connection, Engine, text
+from sqlalchemy.exc import ProgrammingError
+
+import resources
+from control_room.core.access import MATRIX, NATIONAL_ONLY, NOT_SIGNED_IN, TITLES, Action, Role, refusal
+from db.embedded import EmbeddedServer
+from db.engine import make_engine
+from db.people import open_person
+from db.tag_store import import_plant
+from tests.db.people import make
+from tests.plants import plant
+
+DATABASE = "matrix"
+HERE, ELSEWHERE = 1, 2
+VIEWED = frozenset(
+    {"alembic_version", "municipality", "network", "network_node", "network_link", "asset", "connection", "tag"}
+    | {"alarm_rule", "alarm", "alarm_journal", "latest", "sample", "link_status", "collector_status"}
+)
+TENANTS = VIEWED - {"alembic_version", "collector_status", "link_status", "municipality"}
+KEPT_BY_COLLECTOR = frozenset({"latest", "alarm", "link_status", "collector_status"})
+PEOPLE_CALL = frozenset(
+    {"sign_in", "sign_out", "who_am_i", "change_password", "my_password_history", "acknowledge_alarms"}
+    | {"comment_alarm", "configure_rule", "configure_tag", "create_person", "set_membership", "set_enabled"}
+    | {"reset_password", "end_session", "save_municipality", "create_station", "list_people", "list_stations"}
+    | {"list_sessions"}
+)
+CALLS: Mapping[str, frozenset[str]] = {
+    "person": PEOPLE_CALL,
+    "viewer": frozenset({"my_municipalities", "alarm_state"}),
+    "auditor": frozenset({"municipalities_where", "may_read_national_audit", "verify_audit"}),
+    "administrator": frozenset({"municipalities_where", "may_read_national_audit", "verify_audit"}),
+    "station_service": frozenset({"report_failed_sign_in", "sign_in_wait_s"}),
+    "collector_service": frozenset({"ensure_sample_partitions", "alarm_state"}),
+}
+# every call that acts, {rule} and {place} of the tenant; none of them changes anything for those who may
+ACTS: tuple[tuple[Action, str, bool], ...] = (
+    (Action.ACKNOWLEDGE, "SELECT is_done, answer FROM acknowledge_alarms('{{{rule}}}', '{{1}}', 'seen')", True),
+    (Action.COMMENT, "SELECT is_done, answer FROM comment_alarm({rule}, 1, '')", True),
+    (Action.CONFIGURE, "SELECT * FROM configure_rule({rule}, '{{\"priority\": 99}}', '')", True),
+    (Action.CONFIGURE, "SELECT * FROM configure_tag({tag}, '{{\"decimals\": 99}}', '')", True),
+    (Action.MANAGE_PEOPLE, "SELECT * FROM create_person('Bad Name', 'x', NULL, {place}, 'viewer')", False),
+    (Action.MANAGE_PEOPLE, "SELECT * FROM set_membership('nobody', {place}, 'viewer', true, '')", False),
+    (Action.MANAGE_INSTALLATION, "SELECT * FROM save_municipality('', '')", False),
+    (Action.MANAGE_INSTALLATION, "SELECT * FROM create_station('Bad Name', 'x', NULL, '{{}}')", False),
+)
+
+
+@dataclass(frozen=True)
+class Town:
+    """A database with two municipalities and people of every role."""
+
+    server: EmbeddedServer
+    owner: Engine
+    urls: Mapping[str, URL]
+    tags: Mapping[int, int]
+    rules: Mapping[int, int]
+
+    def sees(self, login: str, place: int) -> bool:
+        return login.startswith("n_") or login.startswith("m_") and place == HERE
+
+    def may(self, login: str, action: Action, place: int) -> bool:
+        kind, _, role = login.partition("_")
+        is_held = role in Role and Role(role) in MATRIX[action]
+        return is_held and (kind == "n" or place == HERE and action not in NATIONAL_ONLY)
+
+
+@pytest.fixture(scope="module")
+def town(server: EmbeddedServer) -> Iterator[Town]:
+    maintenance = make_engine(server.url("postgres", "postgres"), "tests").execution_options(
+        isolation_level="AUTOCOMMIT"
+    )
+    with maintenance.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {DATABASE} TEMPLATE control_room"))
+    owner = make_engine(server.url("postgres", DATABASE), "owner")
+    with owner.begin() as connection:
+        for key in ("here", "elsewhere"):
+            import_plant(connection, plant(key))
+        tags = {place: _first(connection, "tag", place) for place in (HERE, ELSEWHERE)}
+        rules = {place: _first(connection, "alarm_rule", place) for place in (HERE, ELSEWHERE)}
+        _fill(connection)
+    urls = {
+        f"{kind}_{role}": make(server, DATABASE, f"{kind}_{role}", (role.value, HERE if kind == "m" else None))
+        for kind in ("m", "n")
+        for role in Role
+    }
+    with owner.begin() as connection:
+        make(server, DATABASE, "o_nobody", ("viewer", HERE))
+        connection.execute(text("DELETE FROM membership WHERE login = 'o_nobody'"))
+        connection.execute(text("SELECT follow_memberships('o_nobody')"))
+    urls["o_nobody"] = urls["m_viewer"].set(username="o_nobody")
+    yield Town(server, owner, urls, tags, rules)
+    owner.dispose()
+    with maintenance.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {DATABASE} WITH (FORCE)"))
+    maintenance.dispose()
+
+
+def _first(connection: Connection, table: str, place: int) -> int:
+    found = connection.execute(text(f"SELECT min(id) FROM {table} WHERE municipality_id = :place"), {"place": place})
+    return int(found.scalar_one())
+
+
+def _fill(connection: Connection) -> None:
+    """Give every tag a sample and every rule an acknowledged alarm, so that nobody's acknowledgement changes it."""
+    for statement in (
+        "SELECT ensure_sample_partitions(current_date, current_date)",
+        "INSERT INTO sample (tag_id, source_time, value, quality, municipality_id)"
+        " SELECT id, now(), 1, 0, municipality_id FROM tag",
+        "INSERT INTO latest SELECT id, 1, 0, now(), now(), id, municipality_id FROM tag",
+        "INSERT INTO alarm (rule_id, is_active, is_acknowledged, event_id, quality, seq)"
+        " SELECT id, true, true, 1, 0, id FROM alarm_rule",
+        "INSERT INTO alarm_journal (rule_id, event_id, previous_state, state, trigger, source_time, quality, alarm_limit,"
+        " priority, message) SELECT id, 1, 'NORM', 'UNACK', 'process', now(), 0, 0, 1, 'x' FROM alarm_rule",
+    ):
+        connection.execute(text(statement))
+
+
+LOGINS = tuple(f"{kind}_{role}" for kind in ("m", "n") for role in Role) + ("o_nobody",)
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_every_action_is_allowed_or_refused_as_the_matrix_says(town: Town, login: str) -> None:
+    engine = open_person(town.urls[login], "desk 1").execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for action, call, is_of_a_thing in ACTS:
+            for place in (HERE, ELSEWHERE):
+                _, words = connection.execute(
+                    text(call.format(rule=town.rules[place], tag=town.tags[place], place=place).replace(":", "\\:"))
+                ).one()
+                is_refused = words == refusal(action)
+                if is_of_a_thing and not town.sees(login, place):
+                    # what one may not see does not exist, whatever one may do
+                    assert words.startswith("There is no such"), (action, place, words)
+                else:
+                    assert is_refused is not town.may(login, action, place), (action, place, words)
+                if is_refused:
+                    _assert_recorded(town, login, refusal(action))
+    engine.dispose()
+
+
+def _assert_recorded(town: Town, login: str, words: str) -> None:
+    newest = text("SELECT is_done, reason, station FROM audit WHERE person = :login ORDER BY id DESC LIMIT 1")
+    with town.owner.connect() as connection:
+        row = connection.execute(newest, {"login": login}).one()
+    assert (row.is_done, row.station) == (False, "desk 1")
+    assert row.reason.startswith(words)
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_nobody_acts_without_a_session(town: Town, login: str) -> None:
+    engine = make_engine(town.urls[login], "raw").execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for _, call, _ in ACTS:
+            asked = call.format(rule=town.rules[HERE], tag=town.tags[HERE], place=HERE).replace(":", "\\:")
+            assert tuple(connection.execute(text(asked)).one()) == (False, NOT_SIGNED_IN)
+        if login != "o_nobody":
+            assert connection.execute(text("SELECT count(*) FROM tag")).scalar() == 0
+    engine.dispose()
+
+
+# --- tables
+
+
+def expected(login: str, table: str, deed: str) -> bool:
+    """Return what is declared: who may do what to a table directly."""
+    is_partition = table.startswith("sample_")
+    if login == "collector":
+        if deed == "SELECT":
+            return table in VIEWED
+        if deed == "INSERT":
+            return table in KEPT_BY_COLLECTOR | {"sample", "alarm_journal"} or is_partition
+        return deed in ("UPDATE", "DELETE") and table in KEPT_BY_COLLECTOR
+    if deed != "SELECT" or login == "o_nobody":
+        return False
+    return table in VIEWED or table == "audit" and login.endswith(("_auditor", "_administrator"))
+
+
+def surprises(town: Town, login: str, url: URL) -> list[str]:
+    """Return every table and deed where the database does other than declared, found by trying."""
+    names = text(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r','p','v','m')"
+    )
+    first = text(
+        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass('public.' || :name) AND attnum > 0 LIMIT 1"
+    )
+    with town.owner.connect() as connection:
+        tables = {
+            name: connection.execute(first, {"name": name}).scalar() for name in connection.execute(names).scalars()
+        }
+    engine = make_engine(url, "raw") if login in ("collector", "station") else open_person(url, "desk 1")
+    found = []
+    with engine.connect() as connection:
+        for table, column in tables.items():
+            for deed, statement in _deeds(table, str(column)):
+                if _is_allowed(connection, statement) is not expected(login, table, deed):
+                    found.append(f"{login} {deed} {table}")
+    engine.dispose()
+    return found
+
+
+def _deeds(table: str, column: str) -> tuple[tuple[str, str], ...]:
+    return (
+        ("SELECT", f"SELECT 1 FROM {table} LIMIT 1"),
+        ("INSERT", f"INSERT INTO {table} DEFAULT VALUES"),
+        ("UPDATE", f"UPDATE {table} SET {column} = NULL WHERE false"),
+        ("DELETE", f"DELETE FROM {table} WHERE false"),
+        ("TRUNCATE", f"TRUNCATE {table}"),
+    )
+
+
+def _is_allowed(connection: Connection, statement: str) -> bool:
+    try:
+        connection.exec_driver_sql(statement)
+    except Exception as fault:  # noqa: BLE001 - whatever else the table objects to, the right was there
+        return not isinstance(getattr(fault, "orig", fault), InsufficientPrivilege) or "policy" in str(fault)
+    finally:
+        connection.rollback()
+    return True
+
+
+@pytest.mark.parametrize("login", [*LOGINS, "station", "collector"])
+def test_every_table_is_open_as_declared_and_no_further(town: Town, login: str) -> None:
+    assert surprises(town, login, _url(town, login)) == []
+
+
+def _url(town: Town, login: str) -> URL:
+    return town.urls.get(login) or town.server.url(login, DATABASE)
+
+
+@pytest.mark.parametrize("login", [*(one for one in LOGINS if one != "o_nobody"), "station"])
+def test_only_rows_of_ones_own_municipalities_are_seen(town: Town, login: str) -> None:
+    places = {HERE} if login.startswith("m_") else {HERE, ELSEWHERE}
+    engine = make_engine(_url(town, login), "raw") if login == "station" else open_person(_url(town, login), "desk 1")
+    with engine.connect() as connection:
+        for table in sorted(TENANTS):
+            found = connection.exec_driver_sql(f"SELECT DISTINCT municipality_id FROM {table}").scalars().all()
+            assert set(found) == places, table
+        assert set(connection.exec_driver_sql("SELECT id FROM municipality").scalars()) == places
+    engine.dispose()
+
+
+def test_the_audit_of_a_municipality_is_for_its_own_auditor(town: Town) -> None:
+    for login, places in (("m_auditor", {HERE}), ("n_auditor", {HERE, ELSEWHERE, None})):
+        engine = open_person(town.urls[login], "desk 1")
+        with engine.connect() as connection:
+            found = set(connection.exec_driver_sql("SELECT DISTINCT municipality_id FROM audit").scalars())
+        assert found <= places
+        assert (None in found) is (None in places)
+        engine.dispose()
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_who_is_on_shift_is_told_as_the_matrix_says(town: Town, login: str) -> None:
+    engine = open_person(town.urls[login], "desk 1")
+    with engine.connect() as connection:
+        is_told = bool(connection.exec_driver_sql("SELECT * FROM list_sessions()").all())
+    engine.dispose()
+    assert is_told is town.may(login, Action.SEE_SHIFT, HERE)
+
+
+# --- functions
+
+
+def wider(connection: Connection) -> list[str]:
+    """Return every right to call a function that is not declared, and every declared one that is missing."""
+    groups = (*CALLS, "operator", "supervisor", "engineer")
+    rows = connection.execute(
+        text(
+            "SELECT p.proname, r.rolname FROM pg_proc AS p, pg_roles AS r"
+            " WHERE p.pronamespace = 'public'::regnamespace AND r.rolname = ANY(:groups)"
+            " AND has_function_privilege(r.rolname, p.oid, 'EXECUTE')"
+        ),
+        {"groups": list(groups)},
+    ).all()
+    every = {"operator", "supervisor", "engineer", "auditor", "administrator"}
+    declared = {(name, group) for group, names in CALLS.items() for name in names}
+    declared |= {(name, group) for name in CALLS["viewer"] for group in every}
+    return sorted(f"{group} {name}" for name, group in {tuple(row) for row in rows} ^ declared)
+
+
+def test_functions_are_granted_as_declared_and_no_further(town: Town) -> None:
+    with town.owner.connect() as connection:
+        assert wider(connection) == []
+
+
+def test_what_acts_with_more_rights_than_its_caller_has_a_fixed_search_path(town: Town) -> None:
+    with town.owner.connect() as connection:
+        loose = connection.execute(
+            text(
+                "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+                " AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY(proconfig), false)"
+            )
+        ).scalars()
+        assert list(loose) == []
+
+
+@pytest.mark.parametrize(
+    ("plant_it", "pull_it", "login", "seen"),
+    [
+        ("GRANT SELECT ON account TO viewer", "REVOKE SELECT ON account FROM viewer", "m_viewer", "SELECT account"),
+        ("GRANT DELETE ON audit TO person", "REVOKE DELETE ON audit FROM person", "n_operator", "DELETE audit"),
+    ],
+)
+def test_an_over_wide_grant_is_found(town: Town, plant_it: str, pull_it: str, login: str, seen: str) -> None:
+    with town.owner.begin() as connection:
+        connection.exec_driver_sql(plant_it)
+    try:
+        assert surprises(town, login, town.urls[login]) == [f"{login} {seen}"]
+    finally:
+        with town.owner.begin() as connection:
+            connection.exec_driver_sql(pull_it)
+
+
+def test_an_over_wide_function_is_found(town: Town) -> None:
+    with town.owner.connect() as connection:
+        connection.exec_driver_sql("GRANT EXECUTE ON FUNCTION set_password(text, text, boolean) TO person")
+        assert wider(connection) == ["person set_password"]
+        connection.rollback()
+
+
+# --- one source
+
+
+def test_the_database_holds_the_matrix(town: Town) -> None:
+    with town.owner.connect() as connection:
+        rights = {tuple(row) for row in connection.execute(text("SELECT role, action FROM role_right"))}
+        actions = {tuple(row) for row in connection.execute(text("SELECT key, title, is_national FROM action"))}
+    assert rights == {(role.value, action.value) for action, roles in MATRIX.items() for role in roles}
+    assert actions == {(one.value, TITLES[one], one in NATIONAL_ONLY) for one in Action}
+
+
+def test_the_handbook_holds_the_matrix() -> None:
+    page = (Path(resources.FOLDER) / "handbook" / "roles.md").read_text(encoding="utf-8")
+    rows = [line.strip("| \n").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    head, *body = rows
+    assert head == ["a person may", *(role.value for role in Role)]
+    found = {(row[0], role) for row in body for role, mark in zip(Role, row[1:], strict=True) if mark.strip() == "yes"}
+    assert found == {(TITLES[action], role) for action, roles in MATRIX.items() for role in roles}
+
+
+def test_a_wrong_password_and_an_unknown_name_are_told_alike(town: Town) -> None:
+    said = []
+    for login in ("m_viewer", "nobody_at_all"):
+        engine = make_engine(town.urls["m_viewer"].set(username=login, password="guess"), "raw")
+        with pytest.raises(Exception, match="password authentication failed") as refused, engine.connect():
+            pass
+        said.append(str(refused.value).replace(login, "X").splitlines()[0])
+        engine.dispose()
+    assert said[0] == said[1]
+
+
+def test_a_function_that_is_not_ones_own_is_refused_by_the_server(town: Town) -> None:
+    engine = make_engine(town.urls["n_administrator"], "raw")
+    for call in ("set_password('m_viewer', 'x', false)", "write_audit('a', 'b', 1, NULL, NULL, NULL, '')"):
+        with engine.connect() as connection, pytest.raises(ProgrammingError, match="permission denied"):
+            connection.exec_driver_sql(f"SELECT {call}")
+    engine.dispose()
