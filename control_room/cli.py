@@ -46,18 +46,51 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_place(command: argparse.ArgumentParser, name: str) -> None:
     place = command.add_mutually_exclusive_group()
-    place.add_argument(
-        "--server",
-        metavar="URL",
-        help="a shared PostgreSQL 15 or newer, postgresql://user@host/database; the password comes from "
-        "PGPASSWORD or the password file of PostgreSQL, never from this line",
-    )
+    _add_server(place)
     place.add_argument(
         "--data-folder",
         type=Path,
         default=default_folder(name),
         help="where the database of this machine lies when no server is given (default: %(default)s)",
     )
+    _add_trust(command)
+
+
+def _add_server(place: "argparse._ActionsContainer", *, is_required: bool = False) -> None:
+    place.add_argument(
+        "--server",
+        metavar="URL",
+        required=is_required,
+        help="a shared PostgreSQL 15 or newer, postgresql://user@host/database, of several servers "
+        "postgresql://user@one:5432,two:5432/database; the password comes from PGPASSWORD or the password file of "
+        "PostgreSQL, never from this line",
+    )
+
+
+def _add_trust(command: argparse.ArgumentParser) -> None:
+    trust = command.add_mutually_exclusive_group()
+    trust.add_argument(
+        "--ca",
+        type=Path,
+        metavar="FILE",
+        help="the authority that signed the server's certificate, as PEM (default: those that this machine trusts)",
+    )
+    trust.add_argument(
+        "--plain",
+        action="store_true",
+        help="connect to another machine without a check of its certificate, unencrypted if need be; not for daily work",
+    )
+
+
+def _server(arguments: argparse.Namespace) -> str | None:
+    """Return the URL of the shared server with the wishes of --ca and --plain in it, None for this machine's own."""
+    if arguments.server is None:
+        if arguments.ca is not None or arguments.plain:
+            raise BadOption("--ca and --plain are for a shared server.", advice="Add --server, or leave them out.")
+        return None
+    from db.engine import with_tls
+
+    return with_tls(arguments.server, arguments.ca, is_plain=arguments.plain)
 
 
 def _add_seat(command: argparse.ArgumentParser) -> None:
@@ -106,16 +139,34 @@ def _add_simulate(command: argparse.ArgumentParser) -> None:
 
 
 def _add_db(command: argparse.ArgumentParser) -> None:
-    command.add_argument("action", choices=("status", "upgrade"))
-    _add_place(command, "local")
-    command.set_defaults(run=_db)
+    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    init = actions.add_parser("init", help="prepare an empty shared server")
+    init.add_argument("--admin", required=True, metavar="NAME", help="user name of the first, national administrator")
+    init.add_argument("--name", default="", help="the administrator's full name (default: the user name)")
+    init.add_argument(
+        "--station", action="append", default=[], metavar="NAME", help="a workstation's user name; may be repeated"
+    )
+    _add_server(init, is_required=True)
+    _add_trust(init)
+    init.set_defaults(run=_db_init)
+    for name, run, words in (
+        ("status", _db_status, "say versions, size, standbys and who is connected"),
+        ("upgrade", _db_upgrade, "bring the schema to this program's version"),
+        ("verify-audit", _db_verify_audit, "check that no entry of the audit was changed"),
+    ):
+        action = actions.add_parser(name, help=words)
+        _add_place(action, "local")
+        action.set_defaults(run=run)
+    action.add_argument(
+        "--expect", metavar="HASH", help="the newest hash of an earlier check, which must still be there"
+    )
 
 
 def _seat(arguments: argparse.Namespace) -> int:
     from control_room.seat import SeatOptions, run_seat
 
     log_to(log_file(arguments.data_folder, "seat"))
-    return run_seat(SeatOptions(arguments.data_folder, arguments.server))
+    return run_seat(SeatOptions(arguments.data_folder, _server(arguments)))
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -145,7 +196,7 @@ def _collect(arguments: argparse.Namespace) -> int:
     from control_room.collector import run_collector
 
     log_to(log_file(arguments.data_folder, "collector"))
-    return run_collector(arguments.data_folder, arguments.server, is_for_seats=arguments.for_seats)
+    return run_collector(arguments.data_folder, _server(arguments), is_for_seats=arguments.for_seats)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
@@ -181,11 +232,31 @@ def _seconds(text: str) -> float:
         raise BadOption(f"'{text}' is no number of seconds.", advice="Give a number above 0.") from fault
 
 
-def _db(arguments: argparse.Namespace) -> int:
-    from control_room.database_command import database_status, database_upgrade
+def _db_init(arguments: argparse.Namespace) -> int:
+    from control_room.database_command import Preparation, database_init
+    from db.engine import with_tls
 
-    act = {"status": database_status, "upgrade": database_upgrade}[arguments.action]
-    return act(arguments.data_folder, arguments.server, print)
+    server = with_tls(arguments.server, arguments.ca, is_plain=arguments.plain)
+    wanted = Preparation(arguments.admin, arguments.name, tuple(arguments.station) or ("station",))
+    return database_init(server, wanted, print)
+
+
+def _db_status(arguments: argparse.Namespace) -> int:
+    from control_room.database_command import database_status
+
+    return database_status(arguments.data_folder, _server(arguments), print)
+
+
+def _db_upgrade(arguments: argparse.Namespace) -> int:
+    from control_room.database_command import database_upgrade
+
+    return database_upgrade(arguments.data_folder, _server(arguments), print)
+
+
+def _db_verify_audit(arguments: argparse.Namespace) -> int:
+    from control_room.database_command import database_verify_audit
+
+    return database_verify_audit(arguments.data_folder, _server(arguments), arguments.expect, print)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

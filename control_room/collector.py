@@ -56,10 +56,11 @@ def utc_now() -> datetime:
 
 @dataclass(slots=True)
 class _ConfigurationBell:
-    """Rings on the loop when the database says that the configuration changed."""
+    """Rings on the loop when the database says that the configuration changed, and after every connect."""
 
     loop: asyncio.AbstractEventLoop
     changed: asyncio.Event
+    reached: asyncio.Event
 
     def samples(self, samples: list[Sample]) -> None:
         """Ignore: the collector is where samples come from."""
@@ -81,6 +82,7 @@ class _ConfigurationBell:
         """Read the configuration anew after every connect: a change may have been missed."""
         if is_connected:
             self.configuration_changed()
+            self.loop.call_soon_threadsafe(self.reached.set)
 
 
 class Collector:
@@ -101,7 +103,9 @@ class Collector:
         self._specs = find_drivers()
         self._links = Links(self._supervisor)
         self._changed = asyncio.Event()
-        self._listener = LiveReader(engine, _ConfigurationBell(asyncio.get_running_loop(), self._changed))
+        self._reached = asyncio.Event()
+        bell = _ConfigurationBell(asyncio.get_running_loop(), self._changed, self._reached)
+        self._listener = LiveReader(engine, bell)
         self._message = ""
 
     def _supervisor(self, connection: Connection, items: tuple[Item, ...]) -> Supervisor:
@@ -117,7 +121,7 @@ class Collector:
             await self._mark_gap()
             self._listener.start()
             parts = [asyncio.create_task(part) for part in (self._historian.run(), self._desk.run(), self._beat())]
-            parts.append(asyncio.create_task(self._follow_configuration()))
+            parts += [asyncio.create_task(self._follow_configuration()), asyncio.create_task(self._keep_latest())]
             stopped = asyncio.create_task(self._stop.wait())
             await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
             await _cancel([stopped, *parts])
@@ -148,6 +152,13 @@ class Collector:
             configuration = await self._until_answered(self._configuration.read_configuration)
             self._desk.use_rules(configuration.rules)
             await self._links.apply(configuration)
+
+    async def _keep_latest(self) -> None:
+        """Find the newest values again in history: a server that crashed or was promoted has lost that unlogged table."""
+        while True:
+            await self._reached.wait()
+            self._reached.clear()
+            await self._until_answered(self._samples.read_latest)
 
     async def _beat(self) -> None:
         while True:

@@ -65,8 +65,8 @@ async def _asked(parent: QWidget, make: Callable[[QWidget, list[URL]], FormDialo
     """Return what the dialog found out. Raises CannotStart when the person gave up."""
     found: list[URL] = []
     dialog = make(parent, found)
-    ended = asyncio.get_running_loop().create_future()
-    dialog.finished.connect(lambda _: ended.done() or ended.set_result(None))
+    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    dialog.finished.connect(ended.set_result)
     dialog.open()
     await ended
     if not found:

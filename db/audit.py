@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select, text
+from sqlalchemy import ColumnElement, Connection, Row, func, select, text
 
 from db.tables import audit
 
 PAGE = 500
+VERIFY_TIMEOUT_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,25 @@ def read_audit(
     query = select(audit).where(*_conditions(wanted)).order_by(audit.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(audit.c.id < before)
-    return [AuditEntry(*row[:-1], row.hash.hex()) for row in connection.execute(query)]
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def _entry(row: Row[Any]) -> AuditEntry:
+    return AuditEntry(
+        id=row.id,
+        time=row.time,
+        person=row.person,
+        station=row.station,
+        address=row.address,
+        action=row.action,
+        object=row.object,
+        municipality_id=row.municipality_id,
+        old=row.old,
+        new=row.new,
+        is_done=row.is_done,
+        reason=row.reason,
+        hash=row.hash.hex(),
+    )
 
 
 def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
@@ -85,5 +104,7 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
 
 def verify_audit(connection: Connection) -> Chain:
     """Return whether the chain of the whole database is whole. Raises Refused without the right."""
+    # some ten seconds for each million of entries, more than a seat gives any other question
+    connection.execute(text(f"SET LOCAL statement_timeout = {VERIFY_TIMEOUT_S * 1000}"))
     row = connection.execute(text("SELECT entries, first_broken, newest_hash FROM verify_audit()")).one()
     return Chain(row.entries, row.first_broken, row.newest_hash)

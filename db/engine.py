@@ -138,6 +138,8 @@ def make_engine(url: URL, application: str, statement_timeout_s: float = 0) -> E
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": application,
+            # the first database of a server may have no encoding at all, and then only bytes would come
+            "client_encoding": "utf8",
             "options": " ".join(f"-c {name}={value}" for name, value in server_settings.items()),
             **{f"keepalives_{name}": value for name, value in _KEEPALIVE.items()},
             "tcp_user_timeout": 10_000,

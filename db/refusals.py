@@ -103,6 +103,13 @@ def _untrusted(failure: Failure, _: "re.Match[str]") -> ControlRoomError:
 _CHECK = "Check user name and password."
 _NO_LINE = "Whoever runs the server adds a line to its pg_hba.conf."
 _SIGNS: tuple[tuple[str, _Make], ...] = (
+    (
+        r'certificate authentication failed for user "(.*?)"',
+        _refused(
+            "The database refused the sign-in: the client certificate is not one of {0}.",
+            "Name the right files in the URL: ?sslcert=FILE&sslkey=FILE.",
+        ),
+    ),
     # one sentence for a wrong password and an unknown name: the server does not tell them apart either
     (
         r'authentication failed for user "(.*?)"|role "(.*?)" does not exist',
@@ -137,7 +144,7 @@ _SIGNS: tuple[tuple[str, _Make], ...] = (
         ),
     ),
     (
-        r"client certificate|certificate authentication failed",
+        r"client certificate",
         _refused(
             "The database refused the sign-in: it wants a client certificate.",
             "Name its files in the URL: ?sslcert=FILE&sslkey=FILE.",

@@ -38,7 +38,7 @@ def require_schema(connection: Connection) -> None:
         has = f"has schema {version}" if version else "holds no control room yet"
         raise OlderSchema(
             f"The database {has}, this program needs schema {HEAD}.",
-            advice="An administrator runs: control-room db upgrade.",
+            advice=f"An administrator runs: control-room db {'upgrade' if version else 'init'}.",
         )
 
 

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
-from cryptography import x509
 from sqlalchemy import URL, Connection
 
 FULL = "verify-full"
@@ -117,6 +116,8 @@ def _advice(authority: str) -> str:
 
 def _what_expired(host: str, port: str, authority: str) -> tuple[str, str]:
     """Tell the server's certificate from the authority's: different people renew them."""
+    from cryptography import x509
+
     blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     blind.check_hostname = False
     # nothing is sent over this connection: only the certificate is looked at

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from control_room.core.access import Membership, Role
 from control_room.core.tags import Municipality
-from control_room.ui.words import local
 from db.people import Account
 
 EVERYWHERE = "everywhere"
@@ -50,11 +49,7 @@ def state_words(account: Account, now: datetime) -> str:
     """Return whether and how the person may sign in."""
     if not account.is_enabled:
         return "disabled"
-    if is_locked(account, now):
-        return f"locked until {local(account.locked_until)}"
+    if account.locked_until is not None and account.locked_until > now:
+        # a lock lasts minutes
+        return f"locked until {account.locked_until.astimezone():%H:%M}"
     return "must change password" if account.must_change_password else "enabled"
-
-
-def is_locked(account: Account, now: datetime) -> bool:
-    """Return whether too many failed tries keep the person out."""
-    return account.locked_until is not None and account.locked_until > now

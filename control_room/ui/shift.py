@@ -48,7 +48,7 @@ class Shift(QObject):
 
     changed = Signal()
     ended = Signal(str)
-    _lost = Signal(str)
+    _lost = Signal(object, str)
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Shift(QObject):
             refused.set_exception(Refused(LOCKED if self.locked else NOT_SIGNED_IN))
             return refused
         future = self._thread.submit(work)
-        future.add_done_callback(self._look)
+        future.add_done_callback(partial(self._look, self._thread))
         return future
 
     async def sign_in(self, login: str, password: str) -> None:
@@ -102,6 +102,9 @@ class Shift(QObject):
         thread = self._open(login, password)
         try:
             person = await asyncio.wrap_future(thread.submit(partial(who_am_i)))
+        except asyncio.CancelledError:
+            thread.close()
+            raise
         except ControlRoomError as fault:
             await asyncio.to_thread(thread.close)
             if isinstance(fault, WrongCredentials):
@@ -115,18 +118,19 @@ class Shift(QObject):
 
     async def sign_out(self) -> None:
         """End the person's session; the picture stays."""
-        await self._leave("sign out")
-        self.locked = None
+        thread, self.locked = self._let_go(), None
         self.changed.emit()
+        await self._end(thread, "sign out")
 
     async def lock(self) -> None:
         """Let nobody act until the person, or another one, has given a password."""
-        locked = self.person
-        if locked is None:
+        if self.person is None:
             return
-        await self._leave("lock")
-        self.locked = locked
+        self.locked = self.person
+        thread = self._let_go()
+        # at once: a job that takes long may not keep the station open
         self.changed.emit()
+        await self._end(thread, "lock")
 
     async def change_password(self, password: str) -> None:
         """Change the person's own password. Raises Refused with everything that is wrong with it."""
@@ -162,8 +166,14 @@ class Shift(QObject):
             self.touch()
         return False
 
-    async def _leave(self, reason: str) -> None:
+    def _let_go(self) -> PersonThread | None:
         thread, self._thread, self.person = self._thread, None, None
+        return thread
+
+    async def _leave(self, reason: str) -> None:
+        await self._end(self._let_go(), reason)
+
+    async def _end(self, thread: PersonThread | None, reason: str) -> None:
         if thread is None:
             return
         # a server that is away ends the session with the connection
@@ -174,19 +184,21 @@ class Shift(QObject):
     async def _ask_station(self, job: Callable[[Connection], T]) -> T:
         return await asyncio.wrap_future(self._reading.submit(job))
 
-    def _look(self, future: "Future[Any]") -> None:
+    def _look(self, thread: PersonThread, future: "Future[Any]") -> None:
         fault = None if future.cancelled() else future.exception()
         if isinstance(fault, SessionEnded | WrongCredentials):
-            self._lost.emit(str(fault))
+            self._lost.emit(thread, str(fault))
 
-    def _on_lost(self, words: str) -> None:
-        thread, self._thread = self._thread, None
-        if thread is None:
+    def _on_lost(self, thread: PersonThread, words: str) -> None:
+        # what comes late of the person before is nothing to the one who is signed in now
+        if thread is not self._thread:
             return
+        self._thread = None
         self.person = self.locked = None
-        thread.close()
         self.changed.emit()
         self.ended.emit(words)
+        # its job has just failed, so that nothing of it has to be waited for
+        thread.close()
 
 
 def _wait(seconds: float) -> str:

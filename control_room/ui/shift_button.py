@@ -1,9 +1,11 @@
 """The shift button: who is signed in, on every layout, and the ways to sign in, lock, change the password and leave."""
 
 from collections.abc import Callable
+from functools import partial
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QDialog, QLineEdit, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QLineEdit, QMenu, QToolButton, QWidget
 
 from control_room.core.errors import Refused
 from control_room.core.options import Field
@@ -11,6 +13,7 @@ from control_room.ui.console import Console
 from control_room.ui.dialogs.form import FormDialog, Send, Values
 from control_room.ui.operations import Work
 
+_NAME_PX = 200
 USE_NOTICE = (
     "This system controls a public water supply. Only people who were given an account may use it; every action is "
     "recorded with name, station and time."
@@ -68,7 +71,9 @@ class ShiftButton(QToolButton):
 
     def _show(self) -> None:
         person, locked = self._shift.person, self._shift.locked
-        self.setText(person.name if person else f"Locked: {locked.name}" if locked else "Nobody signed in")
+        text = person.name if person else f"Locked: {locked.name}" if locked else "Nobody signed in"
+        # a long name may not push the views' buttons out of the window
+        self.setText(self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, _NAME_PX))
         self.setToolTip(
             f"{person.name} ({person.login}) is signed in" if person else "View only. Sign in to act (Ctrl+I)"
         )
@@ -122,12 +127,13 @@ class ShiftButton(QToolButton):
         if self.dialog is not None:
             self.dialog.close()
         self.dialog = FormDialog(self, self._console.operations, title, fields, send, words=words, button=button)
-        self.dialog.finished.connect(self._forget)
+        self.dialog.finished.connect(partial(self._forget, self.dialog))
         self.dialog.open()
 
-    def _forget(self, _: int) -> None:
-        dialog, self.dialog = self.dialog, None
-        if isinstance(dialog, QDialog):
-            for editor in dialog.editors.values():
-                if isinstance(editor, QLineEdit):
-                    editor.clear()
+    def _forget(self, dialog: FormDialog, _: int) -> None:
+        # a sign-in that is followed by a forced change of password ends after the next dialog has opened
+        if self.dialog is dialog:
+            self.dialog = None
+        for editor in dialog.editors.values():
+            if isinstance(editor, QLineEdit):
+                editor.clear()

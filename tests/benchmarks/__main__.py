@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-NAMES = ("ingest", "live")
+NAMES = ("ingest", "live", "access")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

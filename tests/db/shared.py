@@ -2,21 +2,24 @@
 
 import os
 import shutil
-import signal
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from sqlalchemy import URL
 
 from db.engine import server_url
 from db.pg_binaries import Programs, unprivileged_account
+from system_packages import find_postgresql
 from tests.db.certificates import Authority
 from tests.servers import free_port
 
 OWNER = "postgres"
-OWNER_WORD = "the owner's long word"
+OWNER_WORD = "a long word of the owner"
 HOST = "127.0.0.1"
 
 _SETTINGS = """
@@ -86,7 +89,7 @@ class SharedServer:
         word.chmod(0o600)
         self._own(word, self.folder)
         source = f"host={HOST} port={primary.port} user={user} passfile={word} sslmode=verify-full"
-        source += f" sslrootcert={primary.authority.path} application_name=standby"
+        source += f" sslrootcert={primary.authority.path} sslcert=/none application_name=standby"
         self._run("pg_basebackup", "-D", str(self.data), "-R", "-X", "stream", "-c", "fast", "-d", source)
 
     def write_hba(self, lines: str) -> None:
@@ -94,22 +97,46 @@ class SharedServer:
         self._write("pg_hba.conf", lines)
         self.reload()
 
+    def settle(self, lines: str) -> None:
+        """Take more lines of postgresql.conf, and read them at once."""
+        self._write("postgresql.conf", f"\n{lines}\n", "a")
+        self.reload()
+
     def start(self) -> None:
-        """Start and wait until it answers."""
+        """Start and wait until it answers; after a kill the old processes hold its memory for some seconds."""
         log = str(self.data / "log")
-        self._run("pg_ctl", "start", "-D", str(self.data), "-w", "-t", "40", "-l", log, "-o", f"-p {self.port}")
+        arguments = ("start", "-D", str(self.data), "-w", "-t", "40", "-l", log, "-o", f"-p {self.port}")
+        for _ in range(100):
+            said = self.programs.run("pg_ctl", *arguments, cwd=Path("/"))
+            if said.returncode == 0:
+                return
+            time.sleep(0.2)
+        raise AssertionError((self.data / "log").read_text(errors="replace"))
 
     def reload(self) -> None:
-        """Let it read its settings and certificates anew."""
+        """Let it read its settings and certificates anew; return when it has."""
+        before = self._reloads()
         self._run("pg_ctl", "reload", "-D", str(self.data))
+        for _ in range(400):
+            if self._reloads() > before:
+                return
+            time.sleep(0.025)
+        raise TimeoutError("it did not reload")
+
+    def _reloads(self) -> int:
+        return (self.data / "log").read_text(errors="replace").count("reloading configuration files")
 
     def promote(self) -> None:
         """Make the standby a primary."""
         self._run("pg_ctl", "promote", "-D", str(self.data), "-w")
 
     def kill(self) -> None:
-        """End it as a power cut does."""
-        os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        """End it and every process of its own at once, as a power cut does."""
+        main = psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))
+        # frozen first, so that it neither cleans up nor starts what is killed anew
+        main.suspend()
+        for process in (*main.children(recursive=True), main):
+            process.kill()
 
     def stop(self) -> None:
         """Stop it when it runs."""
@@ -141,3 +168,17 @@ def shared_server(folder: Path, bin_folder: Path, authority: Authority | None = 
         yield one
     finally:
         one.stop()
+
+
+@contextmanager
+def running_server(settings: str = "") -> Iterator[SharedServer]:
+    """Yield a running server in a temporary folder; for tests that carry the marker `postgresql15`."""
+    found = find_postgresql()
+    assert found is not None
+    with tempfile.TemporaryDirectory(prefix="control-room-test-") as name:
+        # PostgreSQL runs as another user when the tests run as root
+        Path(name).chmod(0o755)
+        with shared_server(Path(name) / "one", found) as one:
+            one.make(settings=settings)
+            one.start()
+            yield one

@@ -56,6 +56,16 @@ ACTS: tuple[tuple[Action, str, bool], ...] = (
 )
 
 
+ALARMS = (
+    "INSERT INTO alarm (rule_id, is_active, is_acknowledged, event_id, quality, seq)"
+    " SELECT id, true, true, 1, 0, id FROM alarm_rule"
+)
+JOURNAL = (
+    "INSERT INTO alarm_journal (rule_id, event_id, previous_state, state, trigger, source_time, quality, alarm_limit,"
+    " priority, message) SELECT id, 1, 'NORM', 'UNACK', 'process', now(), 0, 0, 1, 'x' FROM alarm_rule"
+)
+
+
 @dataclass(frozen=True)
 class Town:
     """A database with two municipalities and people of every role."""
@@ -67,12 +77,12 @@ class Town:
     rules: Mapping[int, int]
 
     def sees(self, login: str, place: int) -> bool:
-        return login.startswith("n_") or login.startswith("m_") and place == HERE
+        return login.startswith("n_") or (login.startswith("m_") and place == HERE)
 
     def may(self, login: str, action: Action, place: int) -> bool:
         kind, _, role = login.partition("_")
-        is_held = role in Role and Role(role) in MATRIX[action]
-        return is_held and (kind == "n" or place == HERE and action not in NATIONAL_ONLY)
+        is_held = role in {one.value for one in MATRIX[action]}
+        return is_held and (kind == "n" or (place == HERE and action not in NATIONAL_ONLY))
 
 
 @pytest.fixture(scope="module")
@@ -115,18 +125,15 @@ def _fill(connection: Connection) -> None:
     """Give every tag a sample and every rule an acknowledged alarm, so that nobody's acknowledgement changes it."""
     for statement in (
         "SELECT ensure_sample_partitions(current_date, current_date)",
-        "INSERT INTO sample (tag_id, source_time, value, quality, municipality_id)"
-        " SELECT id, now(), 1, 0, municipality_id FROM tag",
+        "INSERT INTO sample SELECT now(), 1, id, 0, municipality_id FROM tag",
         "INSERT INTO latest SELECT id, 1, 0, now(), now(), id, municipality_id FROM tag",
-        "INSERT INTO alarm (rule_id, is_active, is_acknowledged, event_id, quality, seq)"
-        " SELECT id, true, true, 1, 0, id FROM alarm_rule",
-        "INSERT INTO alarm_journal (rule_id, event_id, previous_state, state, trigger, source_time, quality, alarm_limit,"
-        " priority, message) SELECT id, 1, 'NORM', 'UNACK', 'process', now(), 0, 0, 1, 'x' FROM alarm_rule",
+        ALARMS,
+        JOURNAL,
     ):
         connection.execute(text(statement))
 
 
-LOGINS = tuple(f"{kind}_{role}" for kind in ("m", "n") for role in Role) + ("o_nobody",)
+LOGINS = (*(f"{kind}_{role}" for kind in ("m", "n") for role in Role), "o_nobody")
 
 
 @pytest.mark.parametrize("login", LOGINS)
@@ -183,7 +190,7 @@ def expected(login: str, table: str, deed: str) -> bool:
         return deed in ("UPDATE", "DELETE") and table in KEPT_BY_COLLECTOR
     if deed != "SELECT" or login == "o_nobody":
         return False
-    return table in VIEWED or table == "audit" and login.endswith(("_auditor", "_administrator"))
+    return table in VIEWED or (table == "audit" and login.endswith(("_auditor", "_administrator")))
 
 
 def surprises(town: Town, login: str, url: URL) -> list[str]:

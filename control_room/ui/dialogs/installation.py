@@ -27,7 +27,7 @@ def _name(default: str = "") -> Field:
 
 def _grid(parent: QWidget, console: Console, places: Places, held: frozenset[Membership]) -> RoleGrid:
     found = places_to_manage(console, Action.MANAGE_INSTALLATION, places)
-    return RoleGrid(parent, found, (Role.VIEWER,), held, lambda _: "")
+    return RoleGrid(parent, found, {Role.VIEWER: "Shown"}, held, lambda _: "")
 
 
 def new_station(parent: QWidget, console: Console, places: Places) -> FormDialog:

@@ -1,6 +1,5 @@
 """What an administrator asks of people: new person, roles, new password, disable and enable, end a session."""
 
-from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtWidgets import QWidget
@@ -31,39 +30,30 @@ HANDED_OVER = (
     "It opens one sign-in: then the person must choose their own."
 )
 HANDED_OVER_STATION = (
-    "This password is shown only now and stored nowhere. Type it where the station asks for it: there the keyring keeps it."
+    "This password is shown only now and stored nowhere. Type it where the station asks for it; that machine keeps it."
 )
-_LOGIN = Field(
-    "login", "User name", "", "2 to 63 small letters, digits, dots, dashes; for good, as it names the person in the audit"
-)
-_OTHERWISE = Field(
-    "is_local",
-    "Make a password (off: the server asks LDAP, Kerberos or a certificate)",
-    default=True,
-)
+_NAME = Field("name", "Full name", "", is_required=True)
+_LOGIN = Field("login", "User name", "", "2 to 63 small letters, digits, dots, dashes; for good", is_required=True)
+_ROLE = Field("role", "First role", Role.VIEWER.value, choices=tuple(role.value for role in Role))
+_IS_LOCAL = Field("is_local", "Make a password; off: LDAP, Kerberos or certificate", default=True)
 
 
 def places_to_manage(console: Console, action: Action, places: Places) -> list[Place]:
     """Return where the person may act, every municipality at once first where they may nationally; names are unique."""
     names = [one.name for one in places.values()]
-    found: list[Place] = [] if console.shift.why_not(action) else [(None, EVERYWHERE.capitalize())]
-    for one in sorted(places.values(), key=lambda one: (one.name, one.key)):
-        if not console.shift.why_not(action, one.id):
-            found.append((one.id, f"{one.name} ({one.key})" if names.count(one.name) > 1 else one.name))
-    return found
+    allowed = [one for one in places.values() if not console.shift.why_not(action, one.id)]
+    everywhere: list[Place] = [] if console.shift.why_not(action) else [(None, EVERYWHERE.capitalize())]
+    return everywhere + [
+        (one.id, f"{one.name} ({one.key})" if names.count(one.name) > 1 else one.name)
+        for one in sorted(allowed, key=lambda one: (one.name, one.key))
+    ]
 
 
 def new_person(parent: QWidget, console: Console, places: Places) -> FormDialog:
     """Ask for a new person with a first role; shows the generated password once."""
     where = {name: place for place, name in places_to_manage(console, Action.MANAGE_PEOPLE, places)}
     titles = tuple(where)
-    fields = (
-        Field("name", "Full name", "", is_required=True),
-        Field(_LOGIN.key, _LOGIN.title, "", _LOGIN.help, is_required=True),
-        Field("role", "First role", Role.VIEWER.value, choices=tuple(role.value for role in Role)),
-        Field("place", "Where", titles[0] if titles else "", choices=titles),
-        _OTHERWISE,
-    )
+    fields = (_NAME, _LOGIN, _ROLE, Field("place", "Where", titles[0] if titles else "", choices=titles), _IS_LOCAL)
 
     async def send(values: Values) -> None:
         login = values["login"].strip()
@@ -99,9 +89,9 @@ def roles(parent: QWidget, console: Console, places: Places, account: Account) -
         is_kept = is_own and membership.role is Role.ADMINISTRATOR and membership in account.memberships
         return NOT_ONESELF if is_kept else ""
 
-    grid = RoleGrid(
-        parent, places_to_manage(console, Action.MANAGE_PEOPLE, places), tuple(Role), account.memberships, why_fixed
-    )
+    titles = {role: role.value.capitalize() for role in Role}
+    found = places_to_manage(console, Action.MANAGE_PEOPLE, places)
+    grid = RoleGrid(parent, found, titles, account.memberships, why_fixed)
     title = f"Roles of {account.name} ({account.login})"
     return grid_form(parent, console, title, account.login, grid)
 
@@ -178,8 +168,3 @@ def end_a_session(parent: QWidget, console: Console, session: Session) -> FormDi
     where = f"at {session.station}" if session.station else f"from {session.address}"
     words = f"{session.name} ({session.login}) is signed out {where} at once. The picture there stays."
     return FormDialog(parent, console.operations, "End session", (REASON,), send, words=words, button="End session")
-
-
-def ids_of(places: Sequence[Place]) -> list[int | None]:
-    """Return the municipalities' numbers."""
-    return [place for place, _ in places]

@@ -1,6 +1,6 @@
 """A grid of check boxes: which roles somebody holds where."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 from control_room.core.access import Membership, Role
 
 Place = tuple[int | None, str]
-_PLACE_PX, _ROLE_PX, _ROW_PX = 260, 102, 27
+_PLACE_PX, _ROLE_PX, _ROW_PX, _HEAD_PX = 240, 116, 27, 38
 _MOST_ROWS = 12
 _CHECKED, _UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
 
@@ -20,25 +20,27 @@ class RoleGrid(QTableWidget):
         self,
         parent: QWidget,
         places: Sequence[Place],
-        roles: Sequence[Role],
+        titles: Mapping[Role, str],
         held: frozenset[Membership],
         why_fixed: Callable[[Membership], str],
     ) -> None:
-        """Show what is held; `why_fixed` says why a role may not be given or taken there, empty when it may."""
-        super().__init__(len(places), 1 + len(roles), parent)
+        """Show what is held of the roles in `titles`; `why_fixed` says why one is kept as it is, empty when it is not."""
+        super().__init__(len(places), 1 + len(titles), parent)
         self.held = held
-        self._memberships = [[Membership(place, role) for role in roles] for place, _ in places]
-        self.setHorizontalHeaderLabels(["Where", *(role.value.capitalize() for role in roles)])
-        for row, (_, name) in enumerate(places):
-            self._fill_row(row, name, why_fixed)
+        self.boxes: dict[Membership, QTableWidgetItem] = {}
+        self.setHorizontalHeaderLabels(["Where", *titles.values()])
+        for row, (place, name) in enumerate(places):
+            self._fill_row(row, name, [Membership(place, role) for role in titles], why_fixed)
         self._dress()
 
-    def _fill_row(self, row: int, name: str, why_fixed: Callable[[Membership], str]) -> None:
+    def _fill_row(
+        self, row: int, name: str, memberships: Sequence[Membership], why_fixed: Callable[[Membership], str]
+    ) -> None:
         title = QTableWidgetItem(name)
         title.setFlags(Qt.ItemFlag.ItemIsEnabled)
         title.setToolTip(name)
         self.setItem(row, 0, title)
-        for column, membership in enumerate(self._memberships[row], 1):
+        for column, membership in enumerate(memberships, 1):
             box = QTableWidgetItem()
             box.setCheckState(_CHECKED if membership in self.held else _UNCHECKED)
             why = why_fixed(membership)
@@ -46,8 +48,13 @@ class RoleGrid(QTableWidget):
             box.setFlags(Qt.ItemFlag.NoItemFlags if why else usable)
             box.setToolTip(why or f"{membership.role.value}: {name}")
             self.setItem(row, column, box)
+            self.boxes[membership] = box
 
     def _dress(self) -> None:
+        # Fusion draws the boxes' outline in a shade of this colour: of the ground's own, nobody sees it at night
+        palette = self.palette()
+        palette.setColor(palette.ColorRole.Window, palette.color(palette.ColorRole.Text))
+        self.setPalette(palette)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(_ROW_PX)
         self.setShowGrid(False)
@@ -63,24 +70,18 @@ class RoleGrid(QTableWidget):
         for column in range(1, self.columnCount()):
             self.setColumnWidth(column, _ROLE_PX)
         rows = max(2, min(self.rowCount(), _MOST_ROWS))
-        self.setMinimumSize(_PLACE_PX + _ROLE_PX * (self.columnCount() - 1), _ROW_PX * (rows + 1) + 4)
+        self.setMinimumSize(_PLACE_PX + _ROLE_PX * (self.columnCount() - 1), _ROW_PX * rows + _HEAD_PX)
 
     def sizeHint(self) -> QSize:
         return self.minimumSize()
 
     def wanted(self) -> frozenset[Membership]:
         """Return the roles whose boxes are checked."""
-        return frozenset(
-            membership
-            for row, memberships in enumerate(self._memberships)
-            for column, membership in enumerate(memberships, 1)
-            if self.item(row, column).checkState() is _CHECKED
-        )
+        return frozenset(one for one, box in self.boxes.items() if box.checkState() is _CHECKED)
 
     def changes(self) -> list[tuple[Membership, bool]]:
         """Return what must change, (role, is held): what is given comes first, so that nobody is without a role between."""
-        known = {one for memberships in self._memberships for one in memberships}
-        wanted, held = self.wanted(), self.held & known
+        wanted, held = self.wanted(), self.held & self.boxes.keys()
         given, taken = _ordered(wanted - held), _ordered(held - wanted)
         return [*((one, True) for one in given), *((one, False) for one in taken)]
 
@@ -89,5 +90,5 @@ class RoleGrid(QTableWidget):
         self.held = self.held | {membership} if is_held else self.held - {membership}
 
 
-def _ordered(memberships: frozenset[Membership]) -> list[Membership]:
+def _ordered(memberships: Set[Membership]) -> list[Membership]:
     return sorted(memberships, key=lambda one: (one.municipality_id or 0, one.role))

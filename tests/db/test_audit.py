@@ -1,0 +1,105 @@
+"""Reading the audit as real people: filter, pages, tenants, the chain."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from control_room.core.errors import Refused
+from db.audit import AuditFilter, read_audit, verify_audit
+from db.embedded import EmbeddedServer
+from db.engine import translated
+from db.municipalities import list_municipalities
+from tests.db.people import person_engine
+
+_ROWS = text("""
+    SELECT write_audit('configure', 'tag ' || number, CASE number % 3 WHEN 0 THEN NULL ELSE number % 3 END,
+        '{"high": 1}', jsonb_build_object('high', number), CASE WHEN number % 4 = 0 THEN 'Refused.' END, 'as agreed',
+        CASE number % 2 WHEN 0 THEN 'Omar' ELSE '100%_sure' END)
+    FROM generate_series(1, :count) AS number""")
+Reader = Callable[..., Connection]
+
+
+@pytest.fixture
+def filled(owner: Engine) -> None:
+    """Fill the audit with 60 entries of two people in two municipalities and the whole installation."""
+    with owner.begin() as connection:
+        connection.execute(text("INSERT INTO municipality (id, key, name) VALUES (1, 'a', 'Ash'), (2, 'b', 'Birch')"))
+        connection.execute(_ROWS, {"count": 60})
+
+
+@pytest.fixture
+def reader(server: EmbeddedServer, database: str, filled: None) -> Iterator[Reader]:
+    """Return a function that gives a person's connection."""
+    with ExitStack() as stack:
+
+        @contextmanager
+        def opened(role: str, place: int | None) -> Iterator[Connection]:
+            with person_engine(server, database, "reader", role, place) as engine, engine.connect() as connection:
+                yield connection
+
+        yield lambda role="auditor", place=None: stack.enter_context(opened(role, place))
+
+
+def test_pages_follow_each_other_without_gaps(reader: Reader) -> None:
+    connection = reader()
+    everything = read_audit(connection, AuditFilter())
+    assert [one.id for one in everything] == list(range(len(everything), 0, -1))
+    pages, before = [], None
+    while page := read_audit(connection, AuditFilter(), before, 7):
+        assert len(page) <= 7
+        pages += page
+        before = page[-1].id
+    assert pages == everything
+
+
+def test_an_entry_tells_everything(reader: Reader) -> None:
+    [one] = read_audit(reader(), AuditFilter(object="tag 8"))
+    assert (one.action, one.person, one.municipality_id, one.is_done) == ("configure", "Omar", 2, False)
+    assert (one.old, one.new, one.reason) == ({"high": 1}, {"high": 8}, "Refused. as agreed")
+    assert (one.time.tzinfo is not None, len(one.hash)) == (True, 64)
+
+
+def test_every_filter_is_the_databases(reader: Reader) -> None:
+    connection = reader()
+
+    def count(**wanted: object) -> int:
+        return len(read_audit(connection, AuditFilter(action="configure", **wanted)))  # type: ignore[arg-type]
+
+    assert count() == 60
+    # in any case; and signs mean themselves
+    assert (count(person="OMAR"), count(person="%_S"), count(person="mar%"), count(person="'; --")) == (30, 30, 0, 0)
+    assert (count(object="Tag 6"), count(is_done=False), count(is_done=True)) == (2, 15, 45)
+    now = datetime.now(UTC)
+    assert count(start=now - timedelta(minutes=5), end=now + timedelta(minutes=5)) == 60
+    assert (count(start=now + timedelta(minutes=5)), count(end=now - timedelta(minutes=5))) == (0, 0)
+    assert read_audit(connection, AuditFilter(action="config")) == []
+
+
+@pytest.mark.parametrize("role", ["auditor", "administrator"])
+def test_who_reads_for_one_municipality_reads_nothing_else(reader: Reader, role: str) -> None:
+    connection = reader(role, 1)
+    assert {one.municipality_id for one in read_audit(connection, AuditFilter())} == {1}
+    assert [one.name for one in list_municipalities(connection)] == ["Ash"]
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "supervisor", "engineer"])
+def test_who_may_not_read_is_refused(reader: Reader, role: str) -> None:
+    connection = reader(role)
+    for job in (lambda: read_audit(connection, AuditFilter()), lambda: verify_audit(connection)):
+        with pytest.raises(Refused), translated(), connection.begin():
+            job()
+
+
+def test_the_chain_is_whole_until_somebody_changes_a_row(reader: Reader, owner: Engine) -> None:
+    connection = reader()
+    newest = read_audit(connection, AuditFilter(), limit=1)[0]
+    found = verify_audit(connection)
+    connection.rollback()
+    assert (found.entries, found.first_broken, found.newest_hash) == (newest.id, None, newest.hash)
+    with owner.begin() as breaking:
+        breaking.execute(text("ALTER TABLE audit DISABLE TRIGGER USER"))
+        breaking.execute(text("UPDATE audit SET reason = 'nothing' WHERE id = 17"))
+    assert verify_audit(connection).first_broken == 17
