@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from control_room.core.errors import LinkLost, WrongCredentials
+from control_room.core.errors import LinkLost, Refused, WrongCredentials
 from control_room.core.options import Field
 from control_room.core.ports import LINK_IS_LOST, LINK_IS_UP, Driver, DriverSpec, Item, Sink
 from control_room.core.samples import (
@@ -46,6 +46,8 @@ CLOSE_TIMEOUT_S = 2.0
 # more topics than this are subscribed by one wildcard
 TOPICS_LIMIT = 500
 _FAILURE = 128
+# a broker of MQTT 5 says that it took a message and nobody has subscribed to it (reason 0x10)
+_NOBODY = 16
 
 FIELDS = (
     Field("host", "Host", "", is_required=True),
@@ -113,8 +115,11 @@ class MqttDriver:
         if self._session is None:
             raise LinkLost("The link to the broker is down.", advice="Try again when the link is up.")
         topic, path = split_address(address)
+        device = topic.rpartition("/")[0]
+        if not device or "+" in device:
+            raise Refused(f"'{address}' names no device.", advice="Correct the tag's address.")
         command = {".".join(path) or "value": value, "t": datetime.now(UTC).isoformat()}
-        await self._session.publish(f"{topic.rpartition('/')[0]}/command", json.dumps(command).encode())
+        await self._session.publish(f"{device}/command", json.dumps(command).encode())
 
     async def probe(self) -> str:
         """Return which protocol the broker speaks. Raises LinkLost or WrongCredentials."""
@@ -212,7 +217,10 @@ class _Session:
         self._loop.call_soon_threadsafe(self._answer, mid, refused)
 
     def _on_publish(self, client: paho.Client, userdata: Any, mid: int, reason: ReasonCode, properties: Any) -> None:
-        self._loop.call_soon_threadsafe(self._answer, mid, int(reason.value >= _FAILURE))
+        if reason.value == _NOBODY:
+            self._loop.call_soon_threadsafe(self._unheard, mid)
+        else:
+            self._loop.call_soon_threadsafe(self._answer, mid, int(reason.value >= _FAILURE))
 
     # on the loop
 
@@ -228,6 +236,13 @@ class _Session:
         fault = LinkLost(f"{self._where}: {reason}.", advice="Check the broker and the network.")
         if not self.lost.done():
             self.lost.set_result(fault)
+
+    def _unheard(self, mid: int) -> None:
+        answer = self._answers.setdefault(mid, self._loop.create_future())
+        if not answer.done():
+            answer.set_exception(
+                Refused("No device listens to this command.", advice="Check that the device is on line.")
+            )
 
     def _answer(self, mid: int, refused: int) -> None:
         answer = self._answers.setdefault(mid, self._loop.create_future())

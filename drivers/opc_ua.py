@@ -93,7 +93,10 @@ class OpcUaDriver:
         """Write in the node's own type, without a timestamp (many servers refuse one); raises LinkLost or Refused."""
         if self._client is None:
             raise LinkLost("The link to the server is down.", advice="Try again when the link is up.")
-        node = self._client.get_node(_node_id(address))
+        try:
+            node = self._client.get_node(_node_id(address))
+        except (UaError, ValueError) as fault:
+            raise Refused(f"'{address}' is no NodeId.", advice="Correct the tag's address.") from fault
         with _translated(self._settings.endpoint):
             try:
                 kind = await node.read_data_type_as_variant_type()

@@ -284,7 +284,9 @@ class Progress:
 
 def written_packages() -> set[str]:
     """Return the packages in `.venv` that are complete: pip writes RECORD last."""
-    records = VENV.glob("[Ll]ib/**/site-packages/*.dist-info/RECORD")
+    # no ** here: it looks into folders that pip takes away in the same moment
+    places = ("lib/python*/site-packages", "Lib/site-packages")
+    records = (record for place in places for record in VENV.glob(f"{place}/*.dist-info/RECORD"))
     return {record.parent.name.removesuffix(".dist-info") for record in records}
 
 
