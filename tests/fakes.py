@@ -78,6 +78,7 @@ class FakeAlarmStore:
     is_away: bool = False
 
     async def read_alarms(self) -> list[Alarm]:
+        refuse_when(self.is_away)
         return list(self.alarms.values())
 
     async def record(self, changes: Sequence[tuple[Alarm, JournalEntry]]) -> None:
@@ -96,6 +97,7 @@ class FakeAlarmStore:
         self.journal.append(entry)
 
     async def read_acknowledgements(self, after: int) -> tuple[list[tuple[int, Acknowledged]], int]:
+        refuse_when(self.is_away)
         found = [
             (entry.rule_id, Acknowledged(entry.time, entry.event_id, entry.person, entry.comment))
             for number, entry in enumerate(self.journal, 1)

@@ -371,12 +371,6 @@ class TestFakeAlarmStore(AlarmStoreContract):
 
         return AlarmRig(store, partial(fake_away, store), take, lambda: list(store.journal))
 
-    @pytest.mark.xfail(
-        raises=pytest.fail.Exception, reason="tests/services/test_alarm_desk.py loads a desk from a fake that is away"
-    )
-    async def test_a_database_that_is_away_tells_nothing(self, rig: AlarmRig) -> None:
-        await super().test_a_database_that_is_away_tells_nothing(rig)
-
 
 class TestPostgresAlarmStore(AlarmStoreContract):
     """The real one."""

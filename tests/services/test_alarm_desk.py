@@ -81,8 +81,9 @@ async def test_acknowledgements_are_learned_and_a_new_occurrence_needs_a_new_one
 
 
 async def test_changes_wait_for_a_database_that_is_away(caplog: pytest.LogCaptureFixture) -> None:
-    store = FakeAlarmStore(is_away=True)
+    store = FakeAlarmStore()
     desk = await desk_on(store, FakeClock())
+    store.is_away = True
     desk.take([sample(10, 9.0)])
     assert not await desk.flush()
     desk.take([sample(10, 1.0)])
