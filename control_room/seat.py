@@ -91,7 +91,7 @@ class Seat:
         self._live_tags = LiveTags(self.room)
         self._live = LiveReader(engine, self._live_tags)
         self.shift = Shift(self._open_person, self._reading, common_passwords, self.room.now)
-        application.installEventFilter(self.shift)
+        application.focusWindowChanged.connect(self.shift.watch)
         self._operations = Operations(self._reading, self.shift)
         console = Console(
             room=self.room,
