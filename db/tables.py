@@ -211,6 +211,7 @@ link_status = Table(
     Column("lag_ms", Float),
     Column("received", BigInteger, nullable=False),
     Column("dropped", BigInteger, nullable=False),
+    Column("municipality_id", Integer, nullable=False),
 )
 # one row
 collector_status = Table(
@@ -294,6 +295,8 @@ session = Table(
     Column("expires_time", Time, nullable=False),
     Column("ended_time", Time),
     Column("end_reason", Text, nullable=False, server_default=""),
+    # by the session of the connection that came after a break
+    Column("replaced_by", BigInteger),
     Index("session_alive", "process_id", postgresql_where=text("ended_time IS NULL")),
 )
 # append-only; `hash` chains every row to the one before

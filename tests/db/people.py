@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import psycopg
 from sqlalchemy import URL, Engine, text
 
 from db.access import make_person
@@ -43,3 +45,13 @@ def person_engine(
     engine = open_person(url, "desk 1")
     yield engine
     engine.dispose()
+
+
+def raw(url: URL, station: str = "desk 1") -> psycopg.Connection[tuple[Any, ...]]:
+    """Return a connection as psql would make it, every statement by itself; `station`: where the person signs in, "" not."""
+    connection = psycopg.connect(
+        host=url.host, port=url.port, user=url.username, password=url.password, dbname=url.database, autocommit=True
+    )
+    if station:
+        connection.execute("SELECT sign_in(%s)", (station,))
+    return connection

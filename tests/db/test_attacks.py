@@ -373,6 +373,10 @@ def test_what_is_in_an_older_database_learns_its_municipality(
             "INSERT INTO sample (tag_id, source_time, value, quality) SELECT id, '2001-01-01', id, 0 FROM tag",
             "INSERT INTO latest SELECT id, 1, 0, now(), now(), id FROM tag",
             (
+                "INSERT INTO link_status (connection_id, state, since, reason, values_per_s, received, dropped)"
+                " SELECT id, 'up', now(), '', 1, 1, 0 FROM connection"
+            ),
+            (
                 "INSERT INTO alarm_journal (rule_id, event_id, previous_state, state, trigger, source_time, quality,"
                 " alarm_limit, priority, message)"
                 " SELECT id, 1, 'NORM', 'UNACK', 'process', now(), 0, 0, 1, 'x' FROM alarm_rule"
@@ -383,10 +387,11 @@ def test_what_is_in_an_older_database_learns_its_municipality(
     upgrade(server.url("postgres", database), server.credentials.passwords())
     with owner.connect() as connection:
         assert _counts(connection) == counts
-        for table, key in (("sample", "tag_id"), ("latest", "tag_id")):
+        assert counts[-1] > 0
+        for table, other in (("sample", "tag"), ("latest", "tag"), ("link_status", "connection")):
             wrong = (
-                f"SELECT count(*) FROM {table} AS s JOIN tag ON tag.id = s.{key}"
-                " WHERE s.municipality_id <> tag.municipality_id"
+                f"SELECT count(*) FROM {table} AS s JOIN {other} ON {other}.id = s.{other}_id"
+                f" WHERE s.municipality_id <> {other}.municipality_id"
             )
             assert connection.exec_driver_sql(wrong).scalar() == 0
         for table in ("alarm", "alarm_journal"):
@@ -404,5 +409,5 @@ def test_what_is_in_an_older_database_learns_its_municipality(
 def _counts(connection: Connection) -> list[int]:
     return [
         int(connection.exec_driver_sql("SELECT count(*) FROM " + table).scalar_one())
-        for table in ("sample", "latest", "alarm", "alarm_journal", "alarm_rule")
+        for table in ("sample", "latest", "alarm", "alarm_journal", "alarm_rule", "link_status")
     ]
