@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -110,7 +109,7 @@ class Demo:
     async def _begin_shift(self, seat: Seat) -> None:
         """Make the demo's people, tell their passwords and let the operator begin: nothing here is anybody's water."""
         words = words_of(self.options.data_folder)
-        await asyncio.to_thread(_as_owner, seat, partial(make_people, words=words))
+        await asyncio.to_thread(seat.as_owner, partial(make_people, words=words))
         print(told(words), file=sys.stderr, flush=True)  # noqa: T201 - it is meant for whoever started the demo
         try:
             await seat.shift.sign_in(FIRST, words[FIRST])
@@ -191,17 +190,7 @@ def _read_document(path: Path) -> list[Plant] | None:
 
 def _import(seat: Seat, plants: list[Plant]) -> None:
     for plant in plants:
-        _as_owner(seat, partial(import_plant, plant=plant))
-
-
-def _as_owner(seat: Seat, job: Callable[[Connection], None]) -> None:
-    assert seat.local is not None
-    engine = make_engine(seat.local.url("postgres"), "control-room demo")
-    try:
-        with translated(), engine.begin() as connection:
-            job(connection)
-    finally:
-        engine.dispose()
+        seat.as_owner(partial(import_plant, plant=plant))
 
 
 def run_demo(options: DemoOptions) -> int:

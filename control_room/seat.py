@@ -152,7 +152,7 @@ class Seat:
 
     async def _welcome(self) -> None:
         """Ask for the first administrator where this machine's own database has no people yet."""
-        if self.local is None or await asyncio.to_thread(self._as_owner, has_people):
+        if self.local is None or await asyncio.to_thread(self.as_owner, has_people):
             return
         self.window.shift_button.make_first = self._make_first
         self.window.shift_button.ask_sign_in()
@@ -161,10 +161,11 @@ class Seat:
         self.shift.judge(values["new"], values["login"])
         names = {name: values[name] for name in ("login", "name", "is_operating")}
         job = partial(make_first_administrator, password=values["new"], **names)
-        await asyncio.to_thread(self._as_owner, job)
+        await asyncio.to_thread(self.as_owner, job)
 
-    def _as_owner(self, job: Callable[[Connection], T]) -> T:
-        engine = make_engine(self._local_url("postgres"), "control-room first start")
+    def as_owner(self, job: Callable[[Connection], T]) -> T:
+        """Return what a job does as the owner of this machine's own database, in a transaction; it blocks."""
+        engine = make_engine(self._local_url("postgres"), "control-room owner")
         try:
             with translated(), engine.begin() as connection:
                 return job(connection)

@@ -27,9 +27,9 @@ LOGIN_ROLES: Mapping[str, tuple[str, ...]] = {
 ALARM_LOCK = 7202
 LATEST_LOCK = 7204
 
-_ACCOUNT = text("""
+ADD_ACCOUNT = text("""
     INSERT INTO account (login, kind, name) VALUES (:login, :kind, :name) ON CONFLICT DO NOTHING""")
-_SEES_ALL = text("""
+SEE_ALL = text("""
     INSERT INTO membership (login, municipality_id, role) SELECT :login, NULL, 'viewer'
     WHERE NOT EXISTS (SELECT FROM membership WHERE login = :login)""")
 
@@ -45,9 +45,9 @@ def make_login_roles(connection: Connection, passwords: Mapping[str, str]) -> No
     for name, password in passwords.items():
         _make_role(connection, name, password, LOGIN_ROLES[name])
         kind = "station" if STATION in LOGIN_ROLES[name] else "collector"
-        connection.execute(_ACCOUNT, {"login": name, "kind": kind, "name": name.capitalize()})
+        connection.execute(ADD_ACCOUNT, {"login": name, "kind": kind, "name": name.capitalize()})
         if kind == "station":
-            connection.execute(_SEES_ALL, {"login": name})
+            connection.execute(SEE_ALL, {"login": name})
 
 
 def _make_role(connection: Connection, name: str, password: str, groups: tuple[str, ...]) -> None:

@@ -10,7 +10,16 @@ from psycopg import sql
 from sqlalchemy import URL, Connection, text
 
 from control_room.core.errors import CannotStart, Refused
-from db.access import COLLECTOR, STATION, has_people, make_first_administrator, make_login_roles, scram_verifier
+from db.access import (
+    ADD_ACCOUNT,
+    COLLECTOR,
+    SEE_ALL,
+    STATION,
+    has_people,
+    make_first_administrator,
+    make_login_roles,
+    scram_verifier,
+)
 from db.engine import make_engine, translated
 from db.schema import bring_up, refuse_newer, require_server, schema_version
 
@@ -22,10 +31,6 @@ _HAS_TABLES = text("""
     SELECT EXISTS (SELECT FROM pg_class AS c
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
             AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = c.oid AND d.deptype = 'e'))""")
-_ACCOUNT = text("INSERT INTO account (login, kind, name) VALUES (:login, :kind, :login) ON CONFLICT DO NOTHING")
-_SEES_ALL = text("""
-    INSERT INTO membership (login, municipality_id, role) SELECT :login, NULL, 'viewer'
-    WHERE NOT EXISTS (SELECT FROM membership WHERE login = :login)""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,7 @@ def _make_database(url: URL) -> None:
 
 def _make_collector(connection: Connection) -> str | None:
     if _is_there(connection, "collector", COLLECTOR):
-        connection.execute(_ACCOUNT, {"login": "collector", "kind": "collector"})
+        connection.execute(ADD_ACCOUNT, {"login": "collector", "kind": "collector", "name": "collector"})
         return None
     word = secrets.token_urlsafe(24)
     make_login_roles(connection, {"collector": word})
@@ -151,7 +156,7 @@ def _make_collector(connection: Connection) -> str | None:
 def _make_station(connection: Connection, login: str) -> str | None:
     word = None
     if _is_there(connection, login, STATION):
-        connection.execute(_ACCOUNT, {"login": login, "kind": "station"})
+        connection.execute(ADD_ACCOUNT, {"login": login, "kind": "station", "name": login})
     else:
         word = secrets.token_urlsafe(24)
         asked = {"login": login, "word": scram_verifier(connection, login, word)}
@@ -160,7 +165,7 @@ def _make_station(connection: Connection, login: str) -> str | None:
         ).scalar()
         if refused:
             raise Refused(f"{login}: {refused}", advice="Choose another name for the station.")
-    connection.execute(_SEES_ALL, {"login": login})
+    connection.execute(SEE_ALL, {"login": login})
     connection.execute(text("SELECT follow_memberships(:login)"), {"login": login})
     made = text("SELECT write_audit('create_station', :login, NULL, NULL, NULL, NULL, 'made by the owner')")
     connection.execute(made, {"login": login})
