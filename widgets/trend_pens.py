@@ -1,15 +1,50 @@
 """The pens of a trend: what each remembers and how it becomes a line."""
 
-from collections import deque
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from control_room.core.samples import Sample
 from control_room.core.tags import Tag
-from control_room.core.trends import TrendPiece, join, of_samples, reduce
+from control_room.core.trends import Floats, TrendPiece, join, of_samples, reduce
 
 LIVE_SAMPLES = 20_000
+
+
+class LiveSamples:
+    """The newest samples as an array of (time in s since 1970, value or NaN, grade); at most LIVE_SAMPLES."""
+
+    def __init__(self) -> None:
+        """Hold none."""
+        self._rows = np.empty((64, 3))
+        self._first = self._end = 0
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return self._end - self._first
+
+    def add(self, time_s: float, value: float, grade: int) -> None:
+        """Add one behind the others; when there are too many the oldest goes."""
+        if len(self) == LIVE_SAMPLES:
+            self._first += 1
+        if self._end == len(self._rows):
+            self._make_room()
+        self._rows[self._end] = time_s, value, grade
+        self._end += 1
+
+    def _make_room(self) -> None:
+        kept = self.rows()
+        grown = np.empty((2 * len(kept), 3))
+        grown[: len(kept)] = kept
+        self._rows, self._first, self._end = grown, 0, len(kept)
+
+    def clear(self) -> None:
+        """Forget them."""
+        self._first = self._end = 0
+
+    def rows(self) -> Floats:
+        """Return a view of shape (n, 3), oldest first, to be read before the next sample comes."""
+        return self._rows[self._first : self._end]
 
 
 @dataclass(slots=True)
@@ -20,7 +55,7 @@ class Pen:
     colour_number: int
     since_s: float
     history: TrendPiece | None = None
-    live: deque[tuple[float, float, int]] = field(default_factory=lambda: deque(maxlen=LIVE_SAMPLES))
+    live: LiveSamples = field(default_factory=LiveSamples)
     newest: Sample | None = None
     state: str = ""
 
@@ -33,12 +68,13 @@ class Pen:
         """Remember a live sample and return whether history should be read again: it is late, or room ran out."""
         time_s = sample.source_time.timestamp()
         self.newest = sample
-        if self.live and time_s < self.live[-1][0]:
+        rows = self.live.rows()
+        if len(rows) and time_s < rows[-1, 0]:
             return True
-        is_full = len(self.live) == self.live.maxlen
+        is_full = len(rows) == LIVE_SAMPLES
         if is_full:
-            self.since_s = self.live[1][0]
-        self.live.append((time_s, float("nan") if sample.value is None else sample.value, int(sample.grade)))
+            self.since_s = float(rows[1, 0])
+        self.live.add(time_s, float("nan") if sample.value is None else sample.value, int(sample.grade))
         return is_full and (self.history is None or self.history.end_s < self.since_s)
 
     def forget_live(self, since_s: float) -> None:
@@ -60,6 +96,7 @@ class Pen:
         return [(reduce(joined, columns), end_s)]
 
     def _live_piece(self, end_s: float) -> TrendPiece:
-        table = np.array(self.live, dtype=np.float64).reshape(-1, 3)
+        # a copy: what is drawn is kept for the cursor, while samples go on to come
+        table = self.live.rows().copy()
         start_s = float(table[0, 0]) if table.size else end_s
         return of_samples(self.tag.id, start_s, end_s, table[:, 0], table[:, 1], table[:, 2].astype(np.uint8))

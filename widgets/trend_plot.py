@@ -11,7 +11,7 @@ from time import time
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QKeyEvent, QPen
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -28,6 +28,7 @@ from control_room.core.trends import Floats, TrendPiece, as_steps, held_at
 from widgets.palette import LIGHT, Palette
 from widgets.quality import MARKS, TAG_MIME, age_text
 from widgets.trend_legend import LegendRow, TrendLegend
+from widgets.trend_lines import Line, TrendLines
 from widgets.trend_pens import Pen
 
 SPANS_S = {"5 min": 300.0, "30 min": 1_800.0, "2 h": 7_200.0, "8 h": 28_800.0, "24 h": 86_400.0, "7 d": 604_800.0}
@@ -52,6 +53,14 @@ class _UnitAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph comes without t
         self.setWidth(62)
         self.enableAutoSIPrefix(False)
 
+    def show_range(self, bottom: float, low: float, high: float, unit: str) -> None:
+        """Show a range; what is shown already is not drawn anew."""
+        self.bottom = bottom
+        if self.range != [low, high]:
+            self.setRange(low, high)
+        if self.labelText != unit:
+            self.setLabel(unit)
+
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         """Leave out the values of the lanes."""
         texts: list[str] = super().tickStrings(values, scale, spacing)
@@ -70,7 +79,6 @@ class TrendPlot(QWidget):
         super().__init__(parent)
         self._clock = clock
         self._pens: dict[int, Pen] = {}
-        self._lines: dict[int, tuple[pg.PlotDataItem, pg.PlotDataItem]] = {}
         self._limits: dict[int, list[tuple[AlarmKind, float]]] = {}
         self._ranges: dict[str, tuple[float, float]] = {}
         self._focus: int | None = None
@@ -81,6 +89,7 @@ class TrendPlot(QWidget):
         self._cursor_s: float | None = None
         self._needs_drawing = True
         self._reread_s = 0.0
+        self._drawn_until_s = 0.0
         self._drawn: dict[int, list[tuple[TrendPiece, float]]] = {}
         self.setAcceptDrops(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -158,6 +167,8 @@ class TrendPlot(QWidget):
         self._build_marks()
 
     def _build_marks(self) -> None:
+        self._lines = TrendLines()
+        self._plot.addItem(self._lines, ignoreBounds=True)
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._plot.addItem(self._cursor, ignoreBounds=True)
         self._limit_lines = [pg.InfiniteLine(angle=0, movable=False) for _ in AlarmKind]
@@ -190,11 +201,6 @@ class TrendPlot(QWidget):
         taken = {pen.colour_number for pen in self._pens.values()}
         number = next(n for n in range(len(self._pens) + 1) if n not in taken)
         self._pens[tag.id] = Pen(tag, number, self._clock())
-        untrusted = pg.PlotDataItem(connect="finite")
-        trusted = pg.PlotDataItem(connect="finite")
-        for item in (untrusted, trusted):
-            self._plot.addItem(item)
-        self._lines[tag.id] = (trusted, untrusted)
         self._show_legend()
         self._ask_soon()
         self.pens_changed.emit()
@@ -203,8 +209,7 @@ class TrendPlot(QWidget):
         """Take a line away."""
         if self._pens.pop(tag_id, None) is None:
             return
-        for item in self._lines.pop(tag_id):
-            self._plot.removeItem(item)
+        self._lines.remove_pen(tag_id)
         self._focus = None if self._focus == tag_id else self._focus
         self._show_legend()
         self.pens_changed.emit()
@@ -390,13 +395,16 @@ class TrendPlot(QWidget):
             return
         if self._is_live and self._pens and self._clock() >= self._reread_s:
             self._ask_history()
-        if self._needs_drawing or self._is_live:
+        # without news a live plot only moves, and by less than a pixel nobody sees it
+        is_moved = self._is_live and self._clock() - self._drawn_until_s >= self._span_s / self._columns()
+        if self._needs_drawing or is_moved:
             self.flush()
 
     def flush(self) -> None:
         """Draw now what is known."""
         self._needs_drawing = False
         start_s, end_s = self._window()
+        self._drawn_until_s = end_s
         self._is_moving_itself = True
         self._box.setXRange(start_s, end_s, padding=0)
         self._is_moving_itself = False
@@ -430,7 +438,6 @@ class TrendPlot(QWidget):
             self._ranges[unit] = _calm_range(self._ranges.get(unit), min(values_needed), max(values_needed))
 
     def _draw_pen(self, pen: Pen, pieces: list[tuple[TrendPiece, float]], lanes: list[int]) -> None:
-        trusted, untrusted = self._lines[pen.tag.id]
         steps = [as_steps(piece, until_s) for piece, until_s in pieces]
         gap = np.array([np.nan])
         x = np.concatenate([part for one in steps for part in (one.time_s, gap)] or [gap])
@@ -439,13 +446,10 @@ class TrendPlot(QWidget):
             for kind in ("trusted", "untrusted")
         )
         y, y_lost = (self._place(pen, height, lanes) for height in heights)
-        is_faded = self._focus is not None and self._focus != pen.tag.id
-        colour = QColor(self._colour(pen))
-        colour.setAlpha(70 if is_faded else 255)
-        lost_colour = QColor(self._palette.untrusted)
-        lost_colour.setAlpha(70 if is_faded else 255)
-        trusted.setData(x, y, pen=pg.mkPen(colour, width=1))
-        untrusted.setData(x, y_lost, pen=pg.mkPen(lost_colour, width=1, style=Qt.PenStyle.DotLine))
+        alpha = 70 if self._focus is not None and self._focus != pen.tag.id else 255
+        dotted, solid = Qt.PenStyle.DotLine, Qt.PenStyle.SolidLine
+        self._lines.show_line((pen.tag.id, 1), Line(x, y_lost, _line_pen(self._palette.untrusted, alpha, dotted)))
+        self._lines.show_line((pen.tag.id, 0), Line(x, y, _line_pen(self._colour(pen), alpha, solid)))
 
     def _place(self, pen: Pen, height: Floats, lanes: list[int]) -> Floats:
         if pen.is_digital:
@@ -475,9 +479,7 @@ class TrendPlot(QWidget):
                 axis.hide()
                 continue
             low, high = self._ranges[units[number]]
-            axis.bottom = low
-            axis.setRange(low + bottom * (high - low), high)
-            axis.setLabel(units[number] or "—")
+            axis.show_range(low, low + bottom * (high - low), high, units[number] or "—")
             axis.show()
 
     def _show_limits(self) -> None:
@@ -531,6 +533,13 @@ class TrendPlot(QWidget):
         self._legend.leave_room(self.height())
         self._hint.setGeometry(self._view.rect())
         self._ask_soon()
+
+
+def _line_pen(name: str, alpha: int, style: Qt.PenStyle) -> QPen:
+    colour = QColor(name)
+    colour.setAlpha(alpha)
+    # a width of 0 is one pixel at any scale
+    return QPen(colour, 0, style)
 
 
 def _words(tag: Tag, piece: TrendPiece, row: int, at_s: float, columns: int) -> str:

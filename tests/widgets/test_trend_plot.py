@@ -64,8 +64,8 @@ def legend(plot: TrendPlot, column: int) -> str:
 
 
 def line(plot: TrendPlot, tag_id: int, kind: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    x, y = plot._lines[tag_id][kind].getData()
-    return (np.array([]), np.array([])) if x is None else (x, y)
+    drawn = plot._lines.lines[tag_id, kind]
+    return drawn.x, drawn.y
 
 
 def test_live_samples_and_history_make_one_line(plot: TrendPlot) -> None:

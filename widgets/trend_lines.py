@@ -1,0 +1,55 @@
+"""The lines of all pens as one item of the plot: a PlotDataItem for each costs three times as much before it paints."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QPainter, QPainterPath, QPen
+
+from control_room.core.trends import Floats
+
+# every time and every height that a plot can show: it is never asked which part of it changed
+_EVERYWHERE = QRectF(-1e12, -1e3, 2e12, 2e3)
+
+
+@dataclass(slots=True)
+class Line:
+    """What is drawn of one pen: times in s since 1970, heights in the plot's own scale, NaN where the line breaks."""
+
+    x: Floats
+    y: Floats
+    pen: QPen
+    path: QPainterPath | None = None
+
+
+class TrendLines(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph comes without types
+    """Lines in the order in which they were first shown; those shown last are on top."""
+
+    def __init__(self) -> None:
+        """Show nothing."""
+        super().__init__()
+        self.lines: dict[tuple[int, int], Line] = {}
+
+    def show_line(self, key: tuple[int, int], line: Line) -> None:
+        """Draw a line in place of an earlier one of that key."""
+        if np.isfinite(line.y).any():
+            line.path = pg.arrayToQPath(line.x, line.y, connect="finite")
+        self.lines[key] = line
+        self.update()
+
+    def remove_pen(self, tag_id: int) -> None:
+        """Draw the lines of a pen no longer."""
+        self.lines = {key: line for key, line in self.lines.items() if key[0] != tag_id}
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        """Return a rectangle around everything."""
+        return _EVERYWHERE
+
+    def paint(self, painter: QPainter, *_: object) -> None:
+        """Draw the lines."""
+        for line in self.lines.values():
+            if line.path is not None:
+                painter.setPen(line.pen)
+                painter.drawPath(line.path)
