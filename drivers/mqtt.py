@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 CAPACITY = 100_000
 PAYLOAD_LIMIT_BYTES = 1_000_000
+TOPIC_LIMIT_BYTES = 65_535
 CLOSE_TIMEOUT_S = 2.0
 # more topics than this are subscribed by one wildcard
 TOPICS_LIMIT = 500
@@ -86,6 +87,16 @@ def status_topic(topic: str) -> str:
     return f"{topic.rpartition('/')[0]}/status"
 
 
+def is_topic(topic: str) -> bool:
+    """Return whether a broker takes the name; for another one it closes the connection (MQTT 5.0, 1.5.4 and 4.7)."""
+    try:
+        size = len(topic.encode())
+    except UnicodeEncodeError:
+        # half of a surrogate pair
+        return False
+    return 0 < size <= TOPIC_LIMIT_BYTES and not any(one in topic for one in "+#\0")
+
+
 class MqttDriver:
     """One attempt at one broker."""
 
@@ -116,7 +127,7 @@ class MqttDriver:
             raise LinkLost("The link to the broker is down.", advice="Try again when the link is up.")
         topic, path = split_address(address)
         device = topic.rpartition("/")[0]
-        if not device or "+" in device:
+        if not is_topic(device):
             raise Refused(f"'{address}' names no device.", advice="Correct the tag's address.")
         command = {".".join(path) or "value": value, "t": datetime.now(UTC).isoformat()}
         await self._session.publish(f"{device}/command", json.dumps(command).encode())
@@ -161,6 +172,7 @@ class _Session:
         self.lost: asyncio.Future[LinkLost] = self._loop.create_future()
         self._connack: asyncio.Future[int] = self._loop.create_future()
         self._ended = asyncio.Event()
+        self._is_closing = False
         self._answers: dict[int, asyncio.Future[None]] = {}
         self._client = self._make()
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{self._where}", daemon=True)
@@ -192,6 +204,9 @@ class _Session:
             self._client.connect(
                 self._settings["host"], self._settings["port"], self._settings["keepalive_s"], **arguments
             )
+            if self._is_closing:
+                # close() came before there was a socket: paho forgets it as it connects
+                self._client.disconnect()
             self._client.loop_forever(retry_first_connection=False)
             reason = "the broker closed the connection"
         except (OSError, ValueError) as fault:
@@ -313,6 +328,7 @@ class _Session:
         """Say goodbye and let the thread end; one that hangs in the network is left behind, it is a daemon."""
         if not self._thread.is_alive():
             return
+        self._is_closing = True
         self._client.disconnect()
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
@@ -341,7 +357,7 @@ class Readings:
         self._broken: set[str] = set()
         for item in items:
             topic, path = split_address(item.address)
-            if topic:
+            if is_topic(topic):
                 self._by_topic[topic].append((item.tag_id, path))
                 device = self._by_status[status_topic(topic)]
                 is_link = topic == status_topic(topic) and not path

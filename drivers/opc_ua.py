@@ -33,10 +33,12 @@ KEEP_ALIVE_S = 5.0
 KEEP_ALIVES_MISSED = 3
 LIFETIME_S = 60.0
 CLOSE_TIMEOUT_S = 2.0
+_STALLED_S = 1.0
 # 1601-01-01 is the zero of a DateTime (Part 6, 5.2.2.5); some servers count it in local time
 _CALENDAR_BEGIN = datetime(1602, 1, 1, tzinfo=UTC)
 _SEQUENCES = 0xFFFFFFFF  # numbers of messages, from 1 (5.13.1.1)
 _LONGEST_GAP = 1_000  # what is longer, or goes back, comes from a server that counts in its own way
+_LONGEST_QUEUE = 1_000
 _OVERFLOW = 0x0480  # InfoType DataValue and the overflow bit (7.39.1)
 
 FIELDS = (
@@ -45,6 +47,7 @@ FIELDS = (
     Field("password", "Password", "", is_secret=True),
     Field("publish_ms", "Publishing interval in ms", 250.0, low=50.0, high=60_000.0),
     Field("sampling_ms", "Sampling interval in ms", 100.0, low=0.0, high=60_000.0),
+    Field("buffer_s", "Seconds that the server keeps while the line stalls", 10.0, low=0.0, high=3_600.0),
     Field("timeout_s", "Answer expected within seconds", 5.0, low=0.5, high=60.0),
 )
 _REFUSED = frozenset(
@@ -63,11 +66,14 @@ class _Settings:
     password: str
     publish_ms: float
     sampling_ms: float
+    buffer_s: float
     timeout_s: float
 
     @property
     def queue_size(self) -> int:
-        return ceil(self.publish_ms / max(self.sampling_ms, 1.0)) + 2
+        """Return how many values of an item the server is asked to keep: its own limit may be lower (5.12.1.5)."""
+        kept_ms = max(self.publish_ms, self.buffer_s * 1_000)
+        return min(ceil(kept_ms / max(self.sampling_ms, 1.0)) + 2, _LONGEST_QUEUE)
 
 
 class OpcUaDriver:
@@ -100,7 +106,8 @@ class OpcUaDriver:
         with _translated(self._settings.endpoint):
             try:
                 kind = await node.read_data_type_as_variant_type()
-                await node.write_attribute(AttributeIds.Value, ua.DataValue(ua.Variant(_as(kind, value), kind)))
+                number = _as(kind, value, address)
+                await node.write_attribute(AttributeIds.Value, ua.DataValue(ua.Variant(number, kind)))
             except UaStatusCodeError as fault:
                 if fault.code in _CONNECTION_CODES:
                     raise
@@ -166,6 +173,17 @@ def _translated(endpoint: str) -> Iterator[None]:
         raise LinkLost(f"{endpoint} cannot be reached ({fault}).", advice="Check host, port and network.") from fault
 
 
+# integers: whether they have a sign, and their bits (Part 6, 5.1.2)
+_BITS = {
+    ua.VariantType.SByte: (True, 8),
+    ua.VariantType.Byte: (False, 8),
+    ua.VariantType.Int16: (True, 16),
+    ua.VariantType.UInt16: (False, 16),
+    ua.VariantType.Int32: (True, 32),
+    ua.VariantType.UInt32: (False, 32),
+    ua.VariantType.Int64: (True, 64),
+    ua.VariantType.UInt64: (False, 64),
+}
 _CONNECTION_CODES = frozenset(
     {
         StatusCodes.BadConnectionClosed,
@@ -190,10 +208,19 @@ def _is_unknown(status: ua.StatusCode) -> bool:
     return status.value in (StatusCodes.BadNodeIdUnknown, StatusCodes.BadNodeIdInvalid)
 
 
-def _as(kind: ua.VariantType, value: float) -> bool | int | float:
+def _as(kind: ua.VariantType, value: float, address: str) -> bool | int | float:
+    """Return the value in the node's type. Raises Refused when the type holds no such number."""
     if kind is ua.VariantType.Boolean:
         return bool(value)
-    return value if kind in (ua.VariantType.Float, ua.VariantType.Double) else round(value)
+    if kind in (ua.VariantType.Float, ua.VariantType.Double):
+        return value
+    if kind not in _BITS:
+        raise Refused(f"{address} holds no number but {kind.name}.", advice="Correct the tag's address.")
+    is_signed, bits = _BITS[kind]
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if is_signed else (0, 2**bits - 1)
+    if not low <= value <= high:
+        raise Refused(f"{address} holds numbers from {low} to {high}.", advice="Write one of these.")
+    return round(value)
 
 
 class _Feed:
@@ -302,8 +329,13 @@ class _Feed:
 
     async def watch(self) -> None:
         """Wait until the link is lost; raises LinkLost with the reason."""
+        turn_s, looked = min(1.0, self._silence_s / 4), self._loop.time()
         while not self._lost.done():
-            await asyncio.wait([self._lost], timeout=min(1.0, self._silence_s / 4))
+            await asyncio.wait([self._lost], timeout=turn_s)
+            before, looked = looked, self._loop.time()
+            if looked - before > turn_s + _STALLED_S:
+                # this program itself stood still: what the server sent meanwhile has not been read yet
+                self._heard = looked
             if self._loop.time() - self._heard > self._silence_s:
                 self._fail(f"nothing was heard for {self._silence_s:.1f} s")
             if self._has_gap:

@@ -100,7 +100,10 @@ class AlarmStore(Protocol):
         database took for the same occurrence meanwhile stays."""
 
     async def read_acknowledgements(self, after: int) -> tuple[list[tuple[int, Acknowledged]], int]:
-        """Return (rule id, acknowledgement) of the journal rows with id > `after`, and the newest row's id."""
+        """Return (rule id, acknowledgement) of the journal rows with id > `after`, and the newest row's id.
+
+        With a negative `after` only the newest row's id: where to begin.
+        """
 
 
 class StatusStore(Protocol):

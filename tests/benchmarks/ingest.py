@@ -177,7 +177,7 @@ def _collector(found: EmbeddedServer, load: Load, protocol: str, port: int, seco
         load.start()
         time.sleep(seconds)
         own_s, database_s = own.seconds(), database.seconds()
-        sent = load.stop()
+        sent, _ = load.stop()
         time.sleep(SETTLE_S)
     with engine.connect() as connection:
         stored = (connection.execute(text("SELECT count(*) FROM sample WHERE quality = 0")).scalar() or 0) - before
@@ -229,7 +229,7 @@ async def _bare_opc_ua(plain: "psycopg.Connection[Any]", load: Load, port: int, 
         sent = 0
         while time.monotonic() < ends:
             if not sent and time.monotonic() > ends - SETTLE_S:
-                sent = load.stop()
+                sent, _ = load.stop()
             event = await subscription.next_event(timeout=0.1)
             if isinstance(event, DataChangeEvent):
                 value = event.data.monitored_item.Value
@@ -260,7 +260,7 @@ async def _bare_mqtt(plain: "psycopg.Connection[Any]", load: Load, port: int, se
     while time.monotonic() < ends:
         await asyncio.sleep(0.2)
         if not sent and time.monotonic() > ends - SETTLE_S:
-            sent = load.stop()
+            sent, _ = load.stop()
         rows, arrived[:] = arrived[:], []
         if rows:
             await asyncio.to_thread(_insert, plain, rows)

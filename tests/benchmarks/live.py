@@ -134,7 +134,7 @@ class Measurement:
         }
         self.row["polling_ms_p50"], self.row["polling_ms_p95"] = await asyncio.to_thread(self._poll, seat)
         self.row["ratio_to_polling_p95"] = self.row["wire_ms_p95"] / self.row["polling_ms_p95"]
-        self.row["sent"] = self._load.stop()
+        self.row["sent"], self.row["overflowed_at_the_server"] = self._load.stop()
         # what the server still has queued must be fetched
         await asyncio.sleep(2.0)
         seat.closing.set()

@@ -5,14 +5,16 @@ import json
 import logging
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC
 from multiprocessing.connection import Connection
 from typing import Any
 
 import paho.mqtt.client as paho
 from asyncua import ua
+from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.server import Server
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -21,10 +23,12 @@ from control_room.core.plant import Plant, PlantConnection, PlantRule, PlantTag
 from control_room.core.tags import Quantity
 
 TICK_S = 0.05
+# InfoType DataValue and the overflow bit of a status code
+OVERFLOW = 0x0480
 
 
 class Load:
-    """A running plant: `start()` makes the load, `stop()` ends it and returns how many values were sent."""
+    """A running plant: `start()` makes the load, `stop()` ends it."""
 
     def __init__(self, pipe: "Connection[Any, Any]") -> None:
         self._pipe = pipe
@@ -33,10 +37,11 @@ class Load:
         """Begin."""
         self._pipe.send("start")
 
-    def stop(self) -> int:
-        """End; return how many values were sent."""
+    def stop(self) -> tuple[int, int]:
+        """End; return how many values were sent, and how many of them the plant threw away because nobody fetched them."""
         self._pipe.send("stop")
-        return int(self._pipe.recv())
+        sent, overflowed = self._pipe.recv()
+        return sent, overflowed
 
 
 @contextmanager
@@ -60,7 +65,30 @@ def opc_ua_load(port: int, tags: int, rate: int, pipe: "Connection[Any, Any]") -
     asyncio.run(_opc_ua_load(port, tags, rate, pipe))
 
 
+class _Overflows:
+    """Counts what the server throws out of full queues, and flags it as Part 4, 7.39.1 asks: asyncua does neither."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._enqueue = InternalSubscription._enqueue_event
+        InternalSubscription._enqueue_event = self._counted()  # type: ignore[method-assign, assignment]
+
+    def _counted(self) -> Callable[..., Awaitable[None]]:
+        async def enqueue(own: InternalSubscription, item: int, event: Any, size: int, queue: dict[int, Any]) -> None:
+            is_full = size != 0 and len(queue.get(item, ())) >= size
+            await self._enqueue(own, item, event, size, queue)
+            if is_full:
+                self.count += 1
+                # a value of its own: the address space holds the one that was written
+                oldest = queue[item][0]
+                flagged = replace(oldest.Value, StatusCode=ua.StatusCode(ua.UInt32(OVERFLOW)))
+                queue[item][0] = replace(oldest, Value=flagged)
+
+        return enqueue
+
+
 async def _opc_ua_load(port: int, tags: int, rate: int, pipe: "Connection[Any, Any]") -> None:
+    overflows = _Overflows()
     server = Server()
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/load")
@@ -85,7 +113,7 @@ async def _opc_ua_load(port: int, tags: int, rate: int, pipe: "Connection[Any, A
                 )
                 await server.write_attribute_value(nodes[number % tags], value)
             sent = due
-        pipe.send(sent)
+        pipe.send((sent, overflows.count))
         # the last values must still be fetched
         await asyncio.sleep(60)
 
@@ -106,7 +134,7 @@ def mqtt_load(port: int, tags: int, rate: int, pipe: "Connection[Any, Any]") -> 
             payload = json.dumps({"t": time.time() * 1_000, "q": 192, "value": float(number + 1)})
             client.publish(f"load/d{number % tags}/data", payload, qos=1)
         sent = due
-    pipe.send(sent)
+    pipe.send((sent, 0))
     time.sleep(60)
 
 

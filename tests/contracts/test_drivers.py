@@ -91,7 +91,7 @@ class MqttRig(Rig):
 
     marks = (pytest.mark.mosquitto,)
     address = "town/a/data#level"
-    unknown = ("town/nobody/data#level", "town/+/data#level", "")
+    unknown = ("town/nobody/data#level", "town/+/data#level", "town/\0/data#level", "")
 
     def settings(self, port: int) -> dict[str, Any]:
         return {"host": "127.0.0.1", "port": port, "base_topic": "town", "timeout_s": 2.0}
@@ -296,7 +296,7 @@ async def test_writing_to_an_unknown_address_is_refused(
 ) -> None:
     driver = other_side.driver()
     async with running(driver, sink) as task:
-        with pytest.raises((Refused, LinkLost)):
+        with pytest.raises(Refused):
             await driver.write(address, 1.0)
         # a mistaken address must not cost the link
         assert not task.done()

@@ -20,7 +20,7 @@ from control_room.core.options import check
 from control_room.core.ports import LINK_IS_LOST, LINK_IS_UP, Item
 from control_room.core.samples import BAD_CONFIGURATION, GOOD, UNCERTAIN, Grade
 from control_room.simulator.broker import run_amqtt
-from drivers.mqtt import SPEC, MqttDriver, Readings, _Message
+from drivers.mqtt import SPEC, MqttDriver, Readings, _Message, is_topic
 from tests.drivers.conftest import RememberingSink
 from tests.servers import free_port, mosquitto, wait_for_port
 
@@ -217,6 +217,48 @@ async def test_an_older_broker_is_spoken_to_in_its_own_protocol(sink: Rememberin
 
 def readings(sink: RememberingSink) -> Readings:
     return Readings(ITEMS, sink)
+
+
+@pytest.mark.parametrize(
+    ("topic", "is_one"),
+    [
+        ("town/a", True),
+        ("ä/ß", True),
+        ("t" * 65_535, True),
+        ("", False),
+        ("town/+", False),
+        ("town/#", False),
+        ("town/\0", False),
+        ("ä" * 32_768, False),
+        ("\ud800", False),
+    ],
+)
+def test_what_a_broker_takes_as_a_topic(topic: str, is_one: bool) -> None:
+    assert is_topic(topic) == is_one
+
+
+async def test_who_is_cancelled_before_the_socket_is_there_leaves_no_thread(
+    mosquitto_path: Path, tmp_path: Path, sink: RememberingSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_connect, connect = threading.Event(), paho.Client.connect
+
+    def slowly(*arguments: Any, **named: Any) -> Any:
+        may_connect.wait(5)
+        return connect(*arguments, **named)
+
+    monkeypatch.setattr(paho.Client, "connect", slowly)
+    port = free_port()
+    with mosquitto(mosquitto_path, port, tmp_path):
+        task = asyncio.create_task(driver(port).run(sink))
+        while not (threads := [one for one in threading.enumerate() if one.name.startswith("mqtt-")]):
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.sleep(0.1)
+        may_connect.set()
+        await asyncio.wait([task])
+        for one in threads:
+            await asyncio.to_thread(one.join, 5)
+        assert not any(one.is_alive() for one in threads)
 
 
 async def test_an_item_without_a_topic_looks_bad(sink: RememberingSink) -> None:

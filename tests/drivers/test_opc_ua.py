@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -99,6 +100,32 @@ async def test_a_frozen_server_is_a_lost_link(sink: RememberingSink, monkeypatch
                     await task
 
 
+async def test_a_stall_of_this_program_is_no_silence_of_the_server(sink: RememberingSink) -> None:
+    one = driver(1, items(1))
+    feed = opc_ua._Feed(Client("opc.tcp://127.0.0.1:1"), one._settings, sink)
+    feed._silence_s = 0.8
+    watching = asyncio.create_task(feed.watch())
+    await asyncio.sleep(0.1)
+    # the whole loop stands still, as in a machine that has no time for it
+    time.sleep(2.5)  # noqa: ASYNC251
+    await asyncio.sleep(0.3)
+    assert not watching.done()
+    async with asyncio.timeout(5):
+        with pytest.raises(LinkLost, match="nothing was heard"):
+            await watching
+
+
+@pytest.mark.parametrize(
+    ("publish_ms", "sampling_ms", "buffer_s", "size"),
+    [(250.0, 100.0, 10.0, 102), (250.0, 100.0, 0.0, 5), (50.0, 0.0, 10.0, 1_000), (60_000.0, 1_000.0, 10.0, 62)],
+)
+def test_a_server_is_asked_to_keep_what_a_stall_would_cost(
+    publish_ms: float, sampling_ms: float, buffer_s: float, size: int
+) -> None:
+    one = driver(1, [], publish_ms=publish_ms, sampling_ms=sampling_ms, buffer_s=buffer_s)
+    assert one._settings.queue_size == size
+
+
 @pytest.mark.expects_log("a message was lost")
 async def test_a_lost_message_is_counted_and_everything_read_anew(
     sink: RememberingSink, monkeypatch: pytest.MonkeyPatch
@@ -180,8 +207,39 @@ async def test_writing_arrives_and_a_refusal_is_said(sink: RememberingSink) -> N
             await sink.until(lambda: (found := sink.newest(1)) is not None and found.value == 42.5)
             with pytest.raises(Refused):
                 await one.write("ns=2;s=v2", 1.0)
+            with pytest.raises(Refused, match="holds no number"):
+                await one.write("ns=2;s=words", 1.0)
         with pytest.raises(LinkLost):
             await one.write("ns=2;s=v1", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "written"),
+    [
+        (ua.VariantType.Boolean, 1.0, True),
+        (ua.VariantType.Float, 1.5, 1.5),
+        (ua.VariantType.Int16, -32_768.0, -32_768),
+        (ua.VariantType.UInt64, 2.6, 3),
+    ],
+)
+def test_a_number_is_written_in_the_type_of_its_node(kind: ua.VariantType, value: float, written: float) -> None:
+    assert opc_ua._as(kind, value, "v") == written
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (ua.VariantType.Int16, 32_768.0),
+        (ua.VariantType.Byte, -1.0),
+        (ua.VariantType.UInt32, 2.0**32),
+        (ua.VariantType.Int64, float("nan")),
+        (ua.VariantType.DateTime, 1.0),
+        (ua.VariantType.ByteString, 1.0),
+    ],
+)
+def test_what_its_type_cannot_hold_is_not_written(kind: ua.VariantType, value: float) -> None:
+    with pytest.raises(Refused):
+        opc_ua._as(kind, value, "v")
 
 
 async def test_probing_says_what_answered() -> None:
