@@ -3,19 +3,20 @@
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtWidgets import QWidget
 from sqlalchemy import URL
 
-from control_room.core.errors import BadOption, CannotStart
+from control_room.core.errors import BadOption, CannotStart, DatabaseUnavailable, Untrusted, WrongCredentials
 from control_room.core.options import Field
-from control_room.keychain import PASSWORD, FileKeychain, Keychain, open_keychain
+from control_room.keychain import AUTHORITY, PASSWORD, FileKeychain, Keychain, authority_file, open_keychain
 from control_room.ui.dialogs.form import FormDialog, Values
 from control_room.ui.operations import Work
-from db.engine import make_engine, translated
+from db.engine import make_engine, server_url, translated, with_tls
+from db.tls import SYSTEM, certificates, hosts, is_plain, is_remote
 
 FILE = "keychain.json"
 IN_KEYRING = "in this system's keyring"
@@ -23,6 +24,14 @@ IN_FILE = "in a file that a passphrase opens"
 NOWHERE = "nowhere: I type it at every start"
 _WORD = Field("word", "Station's password", "", is_secret=True, is_required=True)
 _PHRASE = Field("phrase", "Passphrase", "", "Opens the file that keeps the password.", is_secret=True)
+_AUTHORITY = Field(
+    "authority",
+    "Server's authority",
+    "",
+    "The certificate of the authority that signed the server's, a PEM file from whoever runs the server. "
+    "Empty: those that this machine trusts.",
+    is_file=True,
+)
 _NEEDED = Field("phrase", "Passphrase", "", is_secret=True, is_required=True)
 
 
@@ -38,22 +47,49 @@ class _Starter:
 
 
 async def station_url(url: URL, folder: Path, parent: QWidget, *, has_person: bool) -> URL:
-    """Return the URL with the station's password, asked of a person where nothing else knows it.
+    """Return the URL with the station's password and the authority it trusts, asked of a person where nothing knows them.
 
     Raises CannotStart when there is nobody to ask, or the person gives up.
     """
+    keyring = await asyncio.to_thread(open_keychain, folder)
+    if keyring is not None:
+        url = await asyncio.to_thread(_trusting, url, keyring, folder)
     if url.password or "PGPASSWORD" in os.environ or _has_password_file(url) or "sslcert" in url.query:
         return url
-    keyring = await asyncio.to_thread(open_keychain, folder)
+    why = ""
     if keyring is not None and (word := await asyncio.to_thread(keyring.read, PASSWORD)):
-        return url.set(password=word)
+        url = url.set(password=word)
+        why = await _why_refused(url)
+        if not why or not has_person:
+            return url
     if not has_person:
         raise CannotStart(
             "The station's password is not known.", advice="Set PGPASSWORD, or PostgreSQL's password file."
         )
-    if (folder / FILE).exists():
-        return await _asked(parent, partial(_unlock_dialog, url, folder))
-    return await _asked(parent, partial(_first_dialog, url, folder, keyring))
+    if not why and (folder / FILE).exists():
+        url = await _asked(parent, partial(_unlock_dialog, url, folder))
+        if not (why := await _why_refused(url)):
+            return url
+    return await _asked(parent, partial(_first_dialog, url, folder, keyring, why))
+
+
+def _trusting(url: URL, keychain: Keychain, folder: Path) -> URL:
+    """Return the URL with the authority that is kept, where the person named none."""
+    if not is_remote(url) or is_plain(url) or "sslrootcert" in url.query:
+        return url
+    kept = authority_file(keychain, folder)
+    return url if kept is None else url.update_query_dict({"sslrootcert": str(kept)})
+
+
+async def _why_refused(url: URL) -> str:
+    """Return why a person must be asked again; empty when the server takes the station, or may take it later."""
+    try:
+        await _tried(url)
+    except (WrongCredentials, Untrusted) as fault:
+        return str(fault)
+    except DatabaseUnavailable:
+        return ""
+    return ""
 
 
 def _has_password_file(url: URL) -> bool:
@@ -83,30 +119,50 @@ def _unlock_dialog(url: URL, folder: Path, parent: QWidget, found: list[URL]) ->
         word = chain.read(PASSWORD)
         if word is None:
             raise BadOption("The file holds no password.", advice=f"Delete {folder / FILE} and start again.")
-        found.append(await _tried(url.set(password=word)))
+        found.append(await asyncio.to_thread(_trusting, url.set(password=word), chain, folder))
 
     words = f"The password of the station {url.username} is kept in an encrypted file."
     return FormDialog(parent, _Starter(), "This station", (_NEEDED,), send, words=words, button="Open")
 
 
-def _first_dialog(url: URL, folder: Path, keyring: Keychain | None, parent: QWidget, found: list[URL]) -> FormDialog:
+def _first_dialog(
+    url: URL, folder: Path, keyring: Keychain | None, why: str, parent: QWidget, found: list[URL]
+) -> FormDialog:
     choices = (*((IN_KEYRING,) if keyring else ()), IN_FILE, NOWHERE)
     keep = Field("keep", "Keep it", choices[0], choices=choices)
+    asks_authority = is_remote(url) and not is_plain(url)
+    authority = replace(_AUTHORITY, default=str(url.query.get("sslrootcert", "")))
 
     async def send(values: Values) -> None:
-        tried = await _tried(url.set(password=values["word"]))
-        if values["keep"] == IN_KEYRING and keyring is not None:
-            await asyncio.to_thread(keyring.write, PASSWORD, values["word"])
-        elif values["keep"] == IN_FILE:
+        chosen, path = url.set(password=values["word"]), values.get("authority", "").strip()
+        if asks_authority:
+            bare = chosen.difference_update_query(["sslrootcert"]).render_as_string(hide_password=False)
+            chosen = server_url(with_tls(bare, Path(path) if path else None, is_plain=False))
+        await _tried(chosen)
+        chain: Keychain | None = keyring if values["keep"] == IN_KEYRING else None
+        if values["keep"] == IN_FILE:
             chain = await asyncio.to_thread(FileKeychain.open, folder / FILE, values["phrase"])
-            await asyncio.to_thread(chain.write, PASSWORD, values["word"])
-        found.append(tried)
+        if chain is not None:
+            await asyncio.to_thread(_keep, chain, values["word"], path)
+        found.append(chosen)
 
     words = (
-        f"This seat connects to {url.host or url.query.get('host')} as the station {url.username}, which may only look. "
-        "An administrator knows its password."
+        f"This seat connects to {', '.join(host for host, _ in hosts(url))} as the station {url.username}, which may only "
+        "look. An administrator knows its password."
     )
-    return FormDialog(parent, _Starter(), "This station", (_WORD, keep, _PHRASE), send, words=words, button="Connect")
+    fields = (_WORD, *((authority,) if asks_authority else ()), keep, _PHRASE)
+    dialog = FormDialog(parent, _Starter(), "This station", fields, send, words=words, button="Connect")
+    if why:
+        dialog.notice_bar.say(why)
+    return dialog
+
+
+def _keep(chain: Keychain, word: str, authority: str) -> None:
+    chain.write(PASSWORD, word)
+    if authority and authority != SYSTEM:
+        chain.write(AUTHORITY, certificates(Path(authority)))
+    else:
+        chain.forget(AUTHORITY)
 
 
 async def _tried(url: URL) -> URL:

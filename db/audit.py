@@ -1,12 +1,14 @@
 """The audit, as far as the connection may read it: page by page, the newest first, and whether its chain is whole."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select, text
 
+from db.people import act, seen_by_somebody
 from db.tables import audit
 
 PAGE = 500
@@ -63,7 +65,13 @@ def read_audit(
     query = select(audit).where(*_conditions(wanted)).order_by(audit.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(audit.c.id < before)
-    return [_entry(row) for row in connection.execute(query)]
+    return [_entry(row) for row in seen_by_somebody(connection, connection.execute(query).all())]
+
+
+def note_export(connection: Connection, wanted: AuditFilter) -> None:
+    """Write into the audit that it is exported, and by which filter. Raises Refused without the right to read it."""
+    parts = {name: part for name, part in asdict(wanted).items() if part not in (None, "")}
+    act(connection, "note_export(CAST(:wanted AS jsonb))", {"wanted": json.dumps(parts, default=str)})
 
 
 def _entry(row: Row[Any]) -> AuditEntry:

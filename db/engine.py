@@ -19,7 +19,7 @@ from control_room.core.errors import (
     WrongCredentials,
 )
 from db.refusals import AGAIN, explain
-from db.tls import FULL, SYSTEM, hosts, is_remote, protection
+from db.tls import FULL, SYSTEM, certificates, hosts, is_remote, protection
 
 DATABASE = "control_room"
 # for each host of the URL
@@ -108,22 +108,11 @@ def with_tls(text: str, authority: Path | None, *, is_plain: bool) -> str:
             f"sslmode={mode} does not check who the server is.", advice="Leave it out, or add --plain if that is meant."
         )
     elif authority is not None:
-        url = url.update_query_dict({"sslmode": FULL, "sslrootcert": _certificates(authority)})
+        if str(authority) != SYSTEM:
+            certificates(authority)
+            authority = authority.absolute()
+        url = url.update_query_dict({"sslmode": FULL, "sslrootcert": str(authority)})
     return url.render_as_string(hide_password=False)
-
-
-def _certificates(path: Path) -> str:
-    if str(path) == SYSTEM:
-        return SYSTEM
-    try:
-        words = path.read_text(encoding="ascii", errors="replace")
-    except OSError as fault:
-        raise BadOption(
-            f"The file {path} cannot be read: {fault.strerror}.", advice="Name the authority's file with --ca."
-        ) from fault
-    if "-----BEGIN CERTIFICATE-----" not in words:
-        raise BadOption(f"{path} holds no certificate.", advice="Name the authority's file, in PEM form, with --ca.")
-    return str(path.absolute())
 
 
 def make_engine(url: URL, application: str, statement_timeout_s: float = 0) -> Engine:

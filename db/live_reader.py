@@ -19,6 +19,7 @@ from control_room.core.alarms import Alarm
 from control_room.core.errors import ControlRoomError
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkState, LinkStatus
+from db.answer_watch import AnswerWatch
 from db.backoff import Backoff
 from db.engine import translated
 from db.schema import require_schema
@@ -32,6 +33,8 @@ PERIOD_S = 0.1
 _SAMPLE = ("tag_id", "value", "quality", "source_time", "arrival_time", "seq")
 # longest wait before it looks whether the connection still lives
 CHECK_S = 2.0
+# longest wait for an answer
+ANSWER_S = 10.0
 
 
 class LiveListener(Protocol):
@@ -126,20 +129,28 @@ class LiveReader:
             for channel in sorted(CHANNELS):
                 listening.execute(text(f"LISTEN {channel}"))
             ears = listening.connection.driver_connection
+            eyes = reading.connection.driver_connection
             assert isinstance(ears, psycopg.Connection)
-            _LiveRead(self, reading, ears).follow()
+            assert isinstance(eyes, psycopg.Connection)
+            with AnswerWatch((ears, eyes), ANSWER_S) as watch:
+                _LiveRead(self, reading, ears, watch).follow()
 
 
 class _LiveRead:
     """One connection's worth of reading: what was delivered so far."""
 
     def __init__(
-        self, reader: LiveReader, connection: Connection, ears: "psycopg.Connection[tuple[object, ...]]"
+        self,
+        reader: LiveReader,
+        connection: Connection,
+        ears: "psycopg.Connection[tuple[object, ...]]",
+        watch: AnswerWatch,
     ) -> None:
         self._reader = reader
         self._listener = reader._listener
         self._connection = connection
         self._ears = ears
+        self._watch = watch
         self._latest_seq = 0
         self._alarm_seq = -1
         self._known: frozenset[int] = frozenset()
@@ -150,7 +161,8 @@ class _LiveRead:
         heard = set(CHANNELS)
         while not self._reader._is_closing:
             started = time.monotonic()
-            self._read(heard)
+            with self._watch.asking():
+                self._read(heard)
             self._reader._wait_bell(max(0.0, PERIOD_S - (time.monotonic() - started)))
             heard = self._hear()
 
@@ -164,7 +176,8 @@ class _LiveRead:
             reader._wait_bell(0)
             heard = {one.channel for one in ears.notifies(timeout=0)}
             if not ready:
-                ears.execute("SELECT 1")
+                with self._watch.asking():
+                    ears.execute("SELECT 1")
         return heard
 
     def _read(self, heard: set[str]) -> None:

@@ -6,7 +6,7 @@ Every function of the database answers with (is_done, words): a refusal is an an
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, event, text
 
@@ -14,6 +14,8 @@ from control_room.core.access import NOT_SIGNED_IN, Membership, Person, Role
 from control_room.core.errors import Refused, SessionEnded
 from db.access import scram_verifier
 from db.engine import make_engine
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ def list_people(connection: Connection) -> list[Account]:
             row.locked_until,
             frozenset(Membership(place, Role(role)) for place, role in row.roles),
         )
-        for row in connection.execute(text("SELECT * FROM list_people()"))
+        for row in seen_by_somebody(connection, connection.execute(text("SELECT * FROM list_people()")).all())
     ]
 
 
@@ -189,7 +191,15 @@ def list_stations(connection: Connection) -> list[Station]:
 
 def list_sessions(connection: Connection) -> list[Session]:
     """Return who is signed in now, as far as the signed-in supervisor or administrator may know."""
-    return [Session(*row) for row in connection.execute(text("SELECT * FROM list_sessions()"))]
+    rows = connection.execute(text("SELECT * FROM list_sessions()")).all()
+    return [Session(*row) for row in seen_by_somebody(connection, rows)]
+
+
+def seen_by_somebody(connection: Connection, rows: Sequence[T]) -> Sequence[T]:
+    """Return the rows. Raises SessionEnded when there are none because nobody is signed in (any more)."""
+    if not rows:
+        who_am_i(connection)
+    return rows
 
 
 def act(connection: Connection, call: str, asked: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from control_room.core.errors import ControlRoomError, DatabaseUnavailable, WrongCredentials
+from control_room.core.errors import ControlRoomError, DatabaseUnavailable, Untrusted, WrongCredentials
 from db.tls import why_untrusted
 
 AGAIN = "It is tried again by itself; check the server if it stays away."
@@ -94,10 +94,14 @@ def _away(words: str, advice: str = AGAIN) -> _Make:
     return lambda failure, found: DatabaseUnavailable(words.format(*found.groups(), at=failure), advice=advice)
 
 
-def _untrusted(failure: Failure, _: "re.Match[str]") -> ControlRoomError:
+def _doubtful(words: str, advice: str) -> _Make:
     # renewed certificates heal it, so it counts as away and is tried again
+    return lambda failure, found: Untrusted(words.format(*found.groups(), at=failure), advice=advice)
+
+
+def _untrusted(failure: Failure, _: "re.Match[str]") -> ControlRoomError:
     words, advice = why_untrusted(failure.host, failure.address, failure.port, failure.authority)
-    return DatabaseUnavailable(words, advice=advice)
+    return Untrusted(words, advice=advice)
 
 
 _CHECK = "Check user name and password."
@@ -178,18 +182,18 @@ _SIGNS: tuple[tuple[str, _Make], ...] = (
     ),
     (
         r"certificate for (.*?) does not match host name (.*)",
-        _away(
+        _doubtful(
             "The certificate of {at.where} is for {0}, not for {1}.",
             "Use the name that the certificate shows, or have it made for this one.",
         ),
     ),
     (
         r'root certificate file "(.*?)" does not exist',
-        _away("The file of the authority {0} does not exist.", "Name it with --ca FILE."),
+        _doubtful("The file of the authority {0} does not exist.", "Name it with --ca FILE."),
     ),
     (
         r'could not read root certificate file "(.*?)"',
-        _away("The file {0} holds no certificate of an authority.", "Name the right one with --ca FILE."),
+        _doubtful("The file {0} holds no certificate of an authority.", "Name the right one with --ca FILE."),
     ),
     (r"certificate verify failed", _untrusted),
     (

@@ -78,7 +78,7 @@ _RECORD = text("""
         rule.alarm_limit, rule.priority, rule.message
     FROM after JOIN alarm_rule AS rule ON rule.id = after.rule_id LEFT JOIN before ON true
 """)
-_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_LOCK = text("SELECT take_turn(:key)")
 
 
 async def _do(thread: DatabaseThread, work: Callable[[Connection], T]) -> T:

@@ -4,6 +4,7 @@ The server's certificate is checked fully (sslmode=verify-full). A weaker mode i
 """
 
 import os
+import re
 import socket
 import ssl
 import struct
@@ -14,6 +15,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from sqlalchemy import URL, Connection
+
+from control_room.core.errors import BadOption
 
 FULL = "verify-full"
 SYSTEM = "system"
@@ -28,6 +31,7 @@ _LOOK_TIMEOUT_S = 3.0
 # PostgreSQL's protocol, "SSLRequest": length and code
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _EXPIRED = 10
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^\ufffd]+?-----END CERTIFICATE-----")
 
 
 def hosts(url: URL) -> tuple[tuple[str, str], ...]:
@@ -89,6 +93,19 @@ def authority_file(given: str) -> str:
         return named
     found = ssl.get_default_verify_paths().cafile
     return next((one for one in (found, *_SYSTEM_FILES) if one and Path(one).is_file()), SYSTEM)
+
+
+def certificates(path: Path) -> str:
+    """Return the certificates in a PEM file, without what else stands there. Raises BadOption where there are none."""
+    try:
+        found = _CERTIFICATE.findall(path.read_text(encoding="ascii", errors="replace"))
+    except OSError as fault:
+        raise BadOption(
+            f"The file {path} cannot be read: {fault.strerror}.", advice="Name the authority's file with --ca."
+        ) from fault
+    if not found:
+        raise BadOption(f"{path} holds no certificate.", advice="Name the authority's file, in PEM form, with --ca.")
+    return "".join(f"{one}\n" for one in found)
 
 
 def why_untrusted(host: str, address: str, port: str, authority: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 
-from control_room.core.errors import ControlRoomError, DatabaseUnavailable
+from control_room.core.errors import ControlRoomError, DatabaseUnavailable, OutcomeUnknown
 from db.backoff import Backoff
 from db.engine import CONNECT_TIMEOUT_S, translated
 
@@ -27,15 +27,26 @@ class _Job(Generic[T]):
     work: Callable[[Connection], T]
     outcome: "Future[T]"
 
-    def run(self, connection: Connection) -> None:
-        """Run in a transaction of its own; hand over the result or the error."""
+    def run(self, connection: Connection) -> BaseException | None:
+        """Run in a transaction of its own and hand over the result; return the error instead."""
+        is_storing = False
         try:
             with translated(), connection.begin():
                 result = self.work(connection)
+                is_storing = True
+        except DatabaseUnavailable as fault:
+            return _unknown(fault) if is_storing else fault
         except BaseException as fault:  # noqa: BLE001  whoever asked gets the error, whatever it is
-            self.outcome.set_exception(fault)
-        else:
-            self.outcome.set_result(result)
+            return fault
+        self.outcome.set_result(result)
+        return None
+
+
+def _unknown(fault: DatabaseUnavailable) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"The connection broke as the change was being stored: it may be done or not. {fault.args[0]}",
+        advice="Look whether it is done when the database answers again.",
+    )
 
 
 class DatabaseThread:
@@ -60,8 +71,9 @@ class DatabaseThread:
     def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
         """Return the future of `work(connection)`, run in a transaction of its own.
 
-        The future raises DatabaseUnavailable, WrongCredentials, Refused or DiskFull; then nothing was committed, unless
-        the connection broke during the commit itself. After close() it is cancelled.
+        The future raises DatabaseUnavailable, WrongCredentials, Refused or DiskFull; then nothing was committed, or
+        OutcomeUnknown when the connection broke during the commit itself. `work` runs a second time when the connection
+        broke before that. After close() the future is cancelled.
         """
         outcome: Future[T] = Future()
         self._jobs.put(_Job(work, outcome))
@@ -85,15 +97,28 @@ class DatabaseThread:
         self._disconnect()
 
     def _serve(self, job: _Job[Any]) -> None:
+        fault = self._attempt(job)
+        if (
+            isinstance(fault, DatabaseUnavailable)
+            and not isinstance(fault, OutcomeUnknown)
+            and self._connection is None
+        ):
+            # the connection broke before anything was stored, perhaps long before: a new one does it, or says why not
+            fault = self._attempt(job)
+        if fault is not None:
+            job.outcome.set_exception(fault)
+
+    def _attempt(self, job: _Job[Any]) -> BaseException | None:
+        """Return why the job was not done, None when it was."""
         try:
             connection = self._living()
         except BaseException as fault:  # noqa: BLE001  whoever asked gets the error, whatever it is
-            job.outcome.set_exception(fault)
-            return
-        job.run(connection)
+            return fault
+        why = job.run(connection)
         self._used_s = time.monotonic()
         if _is_broken(connection):
             self._disconnect()
+        return why
 
     def _living(self) -> Connection:
         """Return a connection that works, made anew if need be. Raises DatabaseUnavailable or WrongCredentials."""

@@ -10,6 +10,8 @@ ControlRoomError                 every one carries `advice`: what the person sho
 ├── LinkLost                     a connection to the plant failed or broke
 │   └── WrongCredentials         the other side refused the user name, password or certificate
 ├── DatabaseUnavailable          PostgreSQL does not answer
+│   ├── Untrusted                the server's certificate does not show who it is
+│   └── OutcomeUnknown           the connection broke as a change was being stored
 ├── BadNetworkFile               a network file is unknown or malformed
 └── Refused                      the database refused an action
     └── SessionEnded             nobody is signed in (any more)
@@ -64,6 +66,14 @@ class WrongCredentials(LinkLost):
 
 class DatabaseUnavailable(ControlRoomError):
     """PostgreSQL does not answer."""
+
+
+class Untrusted(DatabaseUnavailable):
+    """The server's certificate does not show who it is."""
+
+
+class OutcomeUnknown(DatabaseUnavailable):
+    """The connection broke as a change was being stored: it may be done or not."""
 
 
 class BadNetworkFile(ControlRoomError):

@@ -9,7 +9,7 @@ from control_room.core.errors import BadOption
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting: its type is that of `default`; `low` and `high` bound a number, `choices` a text."""
+    """One setting: its type is that of `default`; `low` and `high` bound a number, `choices` a text, `is_file` names a file."""
 
     key: str
     title: str
@@ -20,6 +20,7 @@ class Field:
     choices: tuple[str, ...] = ()
     is_secret: bool = False
     is_required: bool = False
+    is_file: bool = False
 
 
 def check(fields: Sequence[Field], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ ACTIONS = (
     "end_session",
     "create_station",
     "save_municipality",
+    "export_audit",
 )
 _WORDS = {"set_membership": "change roles", "resume": "resume session"}
 CSV_TITLES = (

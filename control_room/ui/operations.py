@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 from sqlalchemy import Connection
 
-from control_room.core.errors import ControlRoomError
+from control_room.core.errors import ControlRoomError, OutcomeUnknown
 from control_room.ui.notice_bar import NoticeBar
 
 T = TypeVar("T")
@@ -77,6 +77,8 @@ def told(banner: NoticeBar, what: str, *controls: QWidget) -> Iterator[None]:
         control.setCursor(Qt.CursorShape.BusyCursor)
     try:
         yield
+    except OutcomeUnknown as fault:
+        banner.show_fault("Perhaps done", fault)
     except ControlRoomError as fault:
         banner.show_fault(what, fault)
     finally:

@@ -97,7 +97,7 @@ class StatusStrip(QWidget):
     def _show_database(self, now: datetime) -> None:
         room = self._room
         if room.is_connected:
-            light, detail = (Light.TROUBLE, "not encrypted") if room.is_plain else (Light.OK, "connected")
+            light, detail = (Light.TROUBLE, "not protected") if room.is_plain else (Light.OK, "connected")
             self.database.show_state(light, "Database", detail, _PLAIN if room.is_plain else "")
             return
         words, since = (room.trouble.words, room.trouble.since) if room.trouble else ("", now)

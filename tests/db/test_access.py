@@ -51,7 +51,7 @@ PEOPLE_CALL = frozenset(
     {"sign_in", "sign_out", "who_am_i", "change_password", "my_password_history", "acknowledge_alarms"}
     | {"comment_alarm", "configure_rule", "configure_tag", "create_person", "set_membership", "set_enabled"}
     | {"reset_password", "end_session", "save_municipality", "create_station", "list_people", "list_stations"}
-    | {"list_sessions"}
+    | {"list_sessions", "note_export"}
 )
 CALLS: Mapping[str, frozenset[str]] = {
     "person": PEOPLE_CALL,
@@ -59,7 +59,7 @@ CALLS: Mapping[str, frozenset[str]] = {
     "auditor": frozenset({"municipalities_where", "verify_audit"}),
     "administrator": frozenset({"municipalities_where", "verify_audit"}),
     "station_service": frozenset({"report_failed_sign_in", "sign_in_wait_s"}),
-    "collector_service": frozenset({"ensure_sample_partitions", "alarm_state"}),
+    "collector_service": frozenset({"ensure_sample_partitions", "alarm_state", "take_turn"}),
 }
 # every call that acts, {rule} and {place} of the tenant; none of them changes anything for those who may
 ACTS: tuple[tuple[Action, str, bool], ...] = (
@@ -67,6 +67,7 @@ ACTS: tuple[tuple[Action, str, bool], ...] = (
     (Action.COMMENT, "SELECT is_done, answer FROM comment_alarm({rule}, 1, '')", True),
     (Action.CONFIGURE, "SELECT * FROM configure_rule({rule}, '{{\"priority\": 99}}', '')", True),
     (Action.CONFIGURE, "SELECT * FROM configure_tag({tag}, '{{\"decimals\": 99}}', '')", True),
+    (Action.READ_AUDIT, "SELECT * FROM note_export('{{}}')", False),
     (Action.MANAGE_PEOPLE, "SELECT * FROM create_person('Bad Name', 'x', NULL, {place}, 'viewer')", False),
     (Action.MANAGE_PEOPLE, "SELECT * FROM set_membership('nobody', {place}, 'viewer', true, '')", False),
     (Action.MANAGE_PEOPLE, "SELECT * FROM set_enabled('p_{place}', NULL, '')", False),

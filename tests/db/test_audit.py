@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from control_room.core.errors import Refused
-from db.audit import AuditFilter, read_audit, verify_audit
+from control_room.core.errors import Refused, SessionEnded
+from db.audit import AuditFilter, note_export, read_audit, verify_audit
 from db.embedded import EmbeddedServer
 from db.engine import translated
 from db.municipalities import list_municipalities
@@ -76,6 +76,30 @@ def test_every_filter_is_the_databases(reader: Reader) -> None:
     assert count(start=now - timedelta(minutes=5), end=now + timedelta(minutes=5)) == 60
     assert (count(start=now + timedelta(minutes=5)), count(end=now - timedelta(minutes=5))) == (0, 0)
     assert read_audit(connection, AuditFilter(action="config")) == []
+
+
+def test_an_export_is_noted_with_its_filter(reader: Reader) -> None:
+    connection = reader()
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    note_export(connection, AuditFilter(person="omar", start=start, is_done=False))
+    newest = read_audit(connection, AuditFilter())[0]
+    assert (newest.action, newest.person, newest.object, newest.is_done) == ("export_audit", "reader", "audit", True)
+    assert newest.new == {"person": "omar", "start": str(start), "is_done": False}
+
+
+def test_who_may_not_read_the_audit_notes_no_export_and_is_recorded(reader: Reader, owner: Engine) -> None:
+    with pytest.raises(Refused, match="You may not read the audit"):
+        note_export(reader("operator"), AuditFilter())
+    with owner.begin() as hands:
+        assert hands.execute(text("SELECT is_done FROM audit WHERE action = 'export_audit'")).scalars().all() == [False]
+
+
+def test_an_ended_session_is_said_and_not_shown_as_an_empty_audit(reader: Reader, owner: Engine) -> None:
+    connection = reader()
+    with owner.begin() as hands:
+        hands.execute(text("UPDATE session SET expires_time = now()"))
+    with pytest.raises(SessionEnded):
+        read_audit(connection, AuditFilter())
 
 
 @pytest.mark.parametrize("role", ["auditor", "administrator"])

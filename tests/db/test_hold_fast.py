@@ -233,7 +233,7 @@ def test_an_open_transaction_does_not_hold_up_the_collector(house: House, role: 
         ada.execute(f"SELECT * FROM {call}".encode())
         collector.execute("SET lock_timeout = '2s'")
         with collector.transaction():
-            collector.execute("SELECT pg_advisory_xact_lock(7202)")
+            collector.execute("SELECT take_turn(7202)")
             collector.execute("UPDATE alarm SET seq = nextval('alarm_seq') WHERE rule_id = 1")
             collector.execute(JOURNAL.encode())
 
@@ -246,6 +246,26 @@ def test_whoever_keeps_others_waiting_loses_the_connection(house: House) -> None
         assert said(ada, "SELECT words FROM sign_in('desk 1')") == "Signed in."
         assert is_closed(thief)
     assert house.ask("SELECT first_broken FROM verify_audit()") is None
+
+
+def test_an_operator_in_an_open_transaction_loses_the_turn_to_the_collector(house: House) -> None:
+    with house.enter("ada", "operator", 1) as ada, house.service("collector") as collector:
+        ada.execute("BEGIN")
+        said(ada, ACKNOWLEDGE)
+        collector.execute("SET statement_timeout = '15s'")
+        with collector.transaction():
+            collector.execute("SELECT take_turn(7202)")
+        assert is_closed(ada)
+
+
+def test_the_collector_keeps_its_turn_however_long_it_stores(house: House) -> None:
+    with house.enter("ada", "operator", 1) as ada, house.service("collector") as collector:
+        collector.execute("BEGIN")
+        collector.execute("SELECT take_turn(7202)")
+        ada.execute("SET statement_timeout = '7s'")
+        with pytest.raises(errors.QueryCanceled):
+            ada.execute(ACKNOWLEDGE.encode())
+        assert not is_closed(collector)
 
 
 @pytest.mark.parametrize("login", ["station", "ada"])
@@ -304,7 +324,7 @@ def test_nothing_at_all_is_refused_in_words_and_recorded(house: House) -> None:
             assert recorded == f"false{words}", call
         assert said(boss, "SELECT words FROM sign_in(NULL)") == "Signed in."
         boss.execute("SELECT sign_out(NULL)")
-    assert len(functions) == 11
+    assert len(functions) == 12
 
 
 @pytest.mark.parametrize("name", ["public", "none", "pg_monitor", "postgres", "operator", "a b", 'a"b', "A", "é" * 5])

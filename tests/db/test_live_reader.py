@@ -4,13 +4,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
 from sqlalchemy import Engine, text
 
 from control_room.core.alarms import Alarm, Raised, Returned, step
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkState, LinkStatus
+from db import live_reader
 from db.alarm_journal import acknowledge
+from db.embedded import EmbeddedServer
 from db.live_reader import LiveReader
 from db.stores import PostgresAlarmStore, PostgresSampleStore, PostgresStatusStore
 from db.tag_store import import_plant
@@ -164,3 +167,26 @@ async def test_a_broken_connection_is_said_and_everything_read_again(
         )
     listener.until(lambda: listener.connections == [True, False, True])
     listener.until(lambda: 1 in listener.told)
+
+
+@pytest.mark.expects_log("Live values")
+async def test_a_server_that_stands_still_is_said_and_read_again_when_it_goes_on(
+    station: Engine, listener: Listener, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_reader, "ANSWER_S", 1.0)
+    monkeypatch.setattr(live_reader, "CHECK_S", 0.5)
+    reader = LiveReader(station, listener)
+    reader.start()
+    listener.until(lambda: listener.connections == [True])
+    lines = (server.data_folder / "postmaster.pid").read_text().splitlines()
+    postmaster = psutil.Process(int(lines[0]))
+    frozen = [postmaster, *postmaster.children()]
+    for process in frozen:
+        process.suspend()
+    try:
+        listener.until(lambda: listener.connections == [True, False], 20)
+    finally:
+        for process in reversed(frozen):
+            process.resume()
+    listener.until(lambda: listener.connections == [True, False, True], 20)
+    reader.close()

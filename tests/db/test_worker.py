@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from control_room.core.errors import DatabaseUnavailable, Refused, WrongCredentials
+from control_room.core.errors import DatabaseUnavailable, OutcomeUnknown, Refused, WrongCredentials
 from db.backoff import FIRST_S, LAST_S, Backoff
 from db.embedded import EmbeddedServer
 from db.engine import make_engine
@@ -28,6 +28,11 @@ def backend(connection: Connection) -> int:
     return found
 
 
+def end(owner: Engine, process_id: int) -> None:
+    with owner.begin() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": process_id})
+
+
 def test_jobs_run_in_order_each_in_a_transaction_of_its_own(thread: DatabaseThread) -> None:
     def fill(connection: Connection) -> None:
         connection.execute(text("CREATE TABLE made (n int)"))
@@ -42,13 +47,55 @@ def test_jobs_run_in_order_each_in_a_transaction_of_its_own(thread: DatabaseThre
     assert counted.result(10) is None
 
 
-def test_a_connection_that_was_ended_costs_at_most_the_job_that_ran(thread: DatabaseThread, owner: Engine) -> None:
+def test_a_connection_that_was_ended_costs_nothing(thread: DatabaseThread, owner: Engine) -> None:
     first = thread.submit(backend).result(10)
-    with owner.begin() as connection:
-        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": first})
-    with pytest.raises(DatabaseUnavailable):
-        thread.submit(backend).result(10)
+    end(owner, first)
     assert thread.submit(backend).result(10) != first
+
+
+def test_what_breaks_in_the_middle_is_done_once(thread: DatabaseThread, owner: Engine) -> None:
+    thread.submit(lambda connection: connection.execute(text("CREATE TABLE made (n int)"))).result(10)
+    tries: list[int] = []
+
+    def add(connection: Connection) -> None:
+        tries.append(backend(connection))
+        connection.execute(text("INSERT INTO made VALUES (1)"))
+        if len(tries) == 1:
+            end(owner, tries[0])
+            connection.execute(text("INSERT INTO made VALUES (2)"))
+
+    thread.submit(add).result(10)
+    assert len(tries) == 2
+    assert thread.submit(lambda connection: connection.execute(text("SELECT n FROM made")).scalars().all()).result(
+        10
+    ) == [1]
+
+
+def test_whoever_breaks_every_connection_is_not_tried_for_ever(thread: DatabaseThread, owner: Engine) -> None:
+    tries: list[int] = []
+
+    def suicide(connection: Connection) -> None:
+        tries.append(backend(connection))
+        end(owner, tries[-1])
+        backend(connection)
+
+    with pytest.raises(DatabaseUnavailable):
+        thread.submit(suicide).result(10)
+    assert len(tries) == 2
+
+
+def test_a_connection_that_breaks_as_it_stores_leaves_the_outcome_open(thread: DatabaseThread, owner: Engine) -> None:
+    tries: list[int] = []
+
+    def act(connection: Connection) -> None:
+        tries.append(backend(connection))
+        # the next thing that the connection is asked is to commit
+        end(owner, tries[0])
+
+    with pytest.raises(OutcomeUnknown, match="may be done or not") as refusal:
+        thread.submit(act).result(10)
+    assert refusal.value.advice
+    assert len(tries) == 1
 
 
 def test_after_a_pause_a_dead_connection_costs_nothing(
@@ -56,8 +103,7 @@ def test_after_a_pause_a_dead_connection_costs_nothing(
 ) -> None:
     monkeypatch.setattr("db.worker.IDLE_S", 0.0)
     first = thread.submit(backend).result(10)
-    with owner.begin() as connection:
-        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": first})
+    end(owner, first)
     assert thread.submit(backend).result(10) != first
 
 

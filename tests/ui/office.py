@@ -8,7 +8,7 @@ from typing import Any
 from control_room.core.access import Membership, Person, Role
 from control_room.core.errors import ControlRoomError, Refused
 from control_room.core.tags import Municipality
-from db.audit import AuditEntry, AuditFilter, Chain, read_audit, verify_audit
+from db.audit import AuditEntry, AuditFilter, Chain, note_export, read_audit, verify_audit
 from db.municipalities import list_municipalities
 from db.people import (
     Account,
@@ -108,6 +108,7 @@ class Office:
         reads: dict[Any, Callable[..., Any]] = {
             list_people: lambda: list(self.people),
             list_stations: lambda: list(self.stations),
+            note_export: lambda wanted: self.done.append(("note_export", {"wanted": wanted})),
             list_sessions: lambda: list(self.sessions),
             list_municipalities: lambda: list(self.places),
             read_audit: self.read,

@@ -302,6 +302,7 @@ def test_everything_that_the_filter_matches_is_exported(
     assert (found[0]["action"], found[0]["municipality"]) == ("acknowledge", "Northfield Water")
     assert (found[0]["new"], found[0]["outcome"]) == ('{"failed": 2}', "done")
     assert view.notice_bar.text() == f"300 entries exported to {path}"
+    assert office.done == [("note_export", {"wanted": AuditFilter(person="omar")})]
     assert view.export_row.isHidden()
     assert list(tmp_path.glob("*.part")) == []
     settle(view, qtbot)

@@ -124,7 +124,7 @@ def test_the_strip_tells_of_each_link(window: MainWindow, stage: Stage) -> None:
 def test_the_strip_says_that_the_way_to_the_database_is_not_protected(window: MainWindow, stage: Stage) -> None:
     stage.console.room.is_plain = True
     stage.fill()
-    assert window.strip.database.text() == "Database: not encrypted"
+    assert window.strip.database.text() == "Database: not protected"
     assert window.strip.database.light is Light.TROUBLE
 
 

@@ -9,10 +9,12 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
+    QFileDialog,
     QFormLayout,
     QLabel,
     QLineEdit,
     QPushButton,
+    QStyle,
     QVBoxLayout,
     QWidget,
 )
@@ -151,7 +153,20 @@ def _editor(field: Field, parent: QWidget) -> Editor:
     line.setMaxLength(500)
     if field.is_secret:
         line.setEchoMode(QLineEdit.EchoMode.Password)
+    if field.is_file:
+        icon = line.style().standardIcon(QStyle.StandardPixmap.SP_DialogOpenButton)
+        choose = line.addAction(icon, QLineEdit.ActionPosition.TrailingPosition)
+        choose.setToolTip("Choose a file")
+        choose.triggered.connect(lambda: _choose_file(line, field.title))
     return line
+
+
+def _choose_file(line: QLineEdit, title: str) -> None:
+    dialog = QFileDialog(line, title)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.fileSelected.connect(line.setText)
+    dialog.open()
 
 
 def _value(editor: Editor) -> str | bool:

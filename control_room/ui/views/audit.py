@@ -29,7 +29,7 @@ from control_room.ui.operations import told
 from control_room.ui.people_words import Places
 from control_room.ui.view_spec import Place, ViewSpec
 from control_room.ui.words import local
-from db.audit import PAGE, AuditEntry, read_audit, verify_audit
+from db.audit import PAGE, AuditEntry, note_export, read_audit, verify_audit
 from db.municipalities import list_municipalities
 from widgets.palette import Palette
 from widgets.row_table import RowColumn, RowTable
@@ -323,6 +323,7 @@ class AuditView(QWidget):
         try:
             with told(self.notice_bar, "Nothing was exported", self.export_button):
                 wanted = self.filter.wanted()
+                await self._console.operations.act(partial(note_export, wanted=wanted))
                 is_done = await export(
                     self._act_as(self._login), wanted, self._places, path, progress, self._tell_progress
                 )
