@@ -67,7 +67,6 @@ ACTS: tuple[tuple[Action, str, bool], ...] = (
     (Action.COMMENT, "SELECT is_done, answer FROM comment_alarm({rule}, 1, '')", True),
     (Action.CONFIGURE, "SELECT * FROM configure_rule({rule}, '{{\"priority\": 99}}', '')", True),
     (Action.CONFIGURE, "SELECT * FROM configure_tag({tag}, '{{\"decimals\": 99}}', '')", True),
-    (Action.READ_AUDIT, "SELECT * FROM note_export('{{}}')", False),
     (Action.MANAGE_PEOPLE, "SELECT * FROM create_person('Bad Name', 'x', NULL, {place}, 'viewer')", False),
     (Action.MANAGE_PEOPLE, "SELECT * FROM set_membership('nobody', {place}, 'viewer', true, '')", False),
     (Action.MANAGE_PEOPLE, "SELECT * FROM set_enabled('p_{place}', NULL, '')", False),
