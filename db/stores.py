@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from control_room.core.alarms import Acknowledged, Alarm, JournalEntry, Trigger
+from control_room.core.alarms import Alarm, OutOfService, ProcessChange, Raised, Shelving
 from control_room.core.ports import Configuration
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
-from db.access import ALARM_LOCK, LATEST_LOCK
+from db.access import LATEST_LOCK
 from db.sample_rows import COLUMNS, clean, copy_bytes
 from db.schema import require_schema
-from db.tables import alarm, alarm_journal, collector_status, latest, link_status, tag
+from db.tables import alarm, collector_status, latest, link_status, tag
 from db.tag_store import read_configuration
 from db.worker import DatabaseThread
 
@@ -50,34 +50,10 @@ _FILL_LATEST = text("""
     ON CONFLICT DO NOTHING
 """)
 
-# One statement for one change, so that a batch goes in one pipeline. The states are those of the row: an acknowledgement
-# may have come in between. What stands there already is left alone: a batch whose answer was lost is sent again.
-_RECORD = text("""
-    WITH before AS (SELECT alarm_state(is_active, is_acknowledged) AS state FROM alarm WHERE rule_id = :rule_id),
-    after AS (
-        INSERT INTO alarm AS old (rule_id, is_active, is_acknowledged, event_id, raised_time, returned_time, value,
-            quality, seq)
-        VALUES (:rule_id, :is_active, NOT :is_active, :event_id, :raised_time, :returned_time, :value, :quality,
-            nextval('alarm_seq'))
-        ON CONFLICT (rule_id) DO UPDATE SET is_active = excluded.is_active,
-            is_acknowledged = old.is_acknowledged AND NOT excluded.is_active,
-            event_id = CASE WHEN excluded.is_active THEN greatest(excluded.event_id, old.event_id + 1)
-                ELSE old.event_id END,
-            raised_time = excluded.raised_time, returned_time = excluded.returned_time,
-            acknowledged_time = CASE WHEN excluded.is_active THEN NULL ELSE old.acknowledged_time END,
-            acknowledged_by = CASE WHEN excluded.is_active THEN '' ELSE old.acknowledged_by END,
-            value = CASE WHEN excluded.is_active THEN excluded.value ELSE old.value END,
-            quality = CASE WHEN excluded.is_active THEN excluded.quality ELSE old.quality END, seq = excluded.seq
-        WHERE CASE WHEN excluded.is_active THEN excluded.event_id > old.event_id OR excluded.raised_time > old.raised_time
-            ELSE old.is_active AND excluded.raised_time >= old.raised_time END
-        RETURNING *)
-    INSERT INTO alarm_journal (rule_id, event_id, previous_state, state, trigger, source_time, value, quality,
-        alarm_limit, priority, message)
-    SELECT rule.id, after.event_id, coalesce(before.state, 'NORM'),
-        alarm_state(after.is_active, after.is_acknowledged), 'process', :time, :value, :quality,
-        rule.alarm_limit, rule.priority, rule.message
-    FROM after JOIN alarm_rule AS rule ON rule.id = after.rule_id LEFT JOIN before ON true
-""")
+_RECORD = text(
+    "SELECT record_process(:rules ::int[], :numbers ::bigint[], :happenings ::text[], :times ::timestamptz[],"
+    " :values ::float8[], :qualities ::int[])"
+)
 _LOCK = text("SELECT take_turn(:key)")
 
 
@@ -188,13 +164,28 @@ class PostgresAlarmStore:
         """Return every alarm that was ever raised."""
         return await _do(self._thread, lambda connection: [as_alarm(row) for row in connection.execute(select(alarm))])
 
-    async def record(self, changes: Sequence[tuple[Alarm, JournalEntry]]) -> None:
-        """Commit process transitions with their journal rows and wake the seats."""
-        await _do(self._thread, lambda connection: _record(connection, changes))
+    async def record(self, changes: Sequence[ProcessChange]) -> None:
+        """Commit what the process did, with its journal rows, and wake the seats."""
+        if changes:
+            await _do(self._thread, lambda connection: connection.execute(_RECORD, _columns(changes)))
 
-    async def read_acknowledgements(self, after: int) -> tuple[list[tuple[int, Acknowledged]], int]:
-        """Return the acknowledgements behind journal row `after`, and the newest row's id."""
-        return await _do(self._thread, lambda connection: _read_acknowledgements(connection, after))
+    async def end_shelvings(self) -> int:
+        """Take back every alarm whose shelving has run out by the database's clock; return how many."""
+        ended = await _do(
+            self._thread, lambda connection: connection.execute(text("SELECT end_shelvings()")).scalar_one()
+        )
+        return int(ended)
+
+
+def _columns(changes: Sequence[ProcessChange]) -> dict[str, list[Any]]:
+    return {
+        "rules": [one.rule_id for one in changes],
+        "numbers": [one.number for one in changes],
+        "happenings": [("raised" if isinstance(one.event, Raised) else "returned") for one in changes],
+        "times": [one.event.time for one in changes],
+        "values": [one.event.value for one in changes],
+        "qualities": [one.event.quality for one in changes],
+    }
 
 
 def as_alarm(row: Row[Any]) -> Alarm:
@@ -203,7 +194,11 @@ def as_alarm(row: Row[Any]) -> Alarm:
         rule_id=row.rule_id,
         is_active=row.is_active,
         is_acknowledged=row.is_acknowledged,
+        is_latched=row.is_latched,
+        shelving=_shelving(row),
+        out_of_service=_out_of_service(row),
         event_id=row.event_id,
+        process_number=row.process_number,
         raised_time=row.raised_time,
         returned_time=row.returned_time,
         acknowledged_time=row.acknowledged_time,
@@ -213,41 +208,16 @@ def as_alarm(row: Row[Any]) -> Alarm:
     )
 
 
-def _record(connection: Connection, changes: Sequence[tuple[Alarm, JournalEntry]]) -> None:
-    connection.execute(_LOCK, {"key": ALARM_LOCK})
-    if changes:
-        connection.execute(_RECORD, [_change(changed, entry) for changed, entry in changes])
-    connection.execute(text("NOTIFY alarms"))
+def _shelving(row: Row[Any]) -> Shelving | None:
+    if row.shelved_until is None:
+        return None
+    return Shelving(row.shelved_time, row.shelved_until, row.shelved_by, row.shelved_reason, row.is_one_shot)
 
 
-def _change(changed: Alarm, entry: JournalEntry) -> dict[str, Any]:
-    return {
-        "rule_id": changed.rule_id,
-        "is_active": changed.is_active,
-        "event_id": changed.event_id,
-        "raised_time": changed.raised_time,
-        "returned_time": changed.returned_time,
-        "time": entry.time,
-        "value": entry.value,
-        "quality": entry.quality,
-    }
-
-
-def _read_acknowledgements(connection: Connection, after: int) -> tuple[list[tuple[int, Acknowledged]], int]:
-    journal = alarm_journal.c
-    # whoever holds the lock may have drawn a lower id and not committed yet
-    connection.execute(_LOCK, {"key": ALARM_LOCK})
-    newest = connection.execute(select(journal.id).order_by(journal.id.desc()).limit(1)).scalar() or 0
-    if after < 0 or newest <= after:
-        return [], newest
-    found = connection.execute(
-        select(journal.rule_id, journal.source_time, journal.event_id, journal.person, journal.comment)
-        .where(journal.id > after, journal.trigger == Trigger.OPERATOR)
-        .order_by(journal.id)
-    )
-    return [
-        (row.rule_id, Acknowledged(row.source_time, row.event_id, row.person, row.comment)) for row in found
-    ], newest
+def _out_of_service(row: Row[Any]) -> OutOfService | None:
+    if row.out_of_service_time is None:
+        return None
+    return OutOfService(row.out_of_service_time, row.out_of_service_by, row.out_of_service_reason, row.work_order)
 
 
 class PostgresConfigurationStore:

@@ -128,6 +128,8 @@ alarm_rule = Table(
     # a retired rule was raised once, and is judged no longer
     Column("is_retired", Boolean, nullable=False, server_default="false"),
     _municipality(),
+    Column("is_latching", Boolean, nullable=False, server_default=text("false")),
+    Column("shelving_limit_s", Float, nullable=False, server_default=text("28800")),
     UniqueConstraint("tag_id", "kind"),
 )
 # partitioned by day of source_time, names sample_YYYYMMDD; sample_default takes what has no sane time
@@ -174,6 +176,18 @@ alarm = Table(
     Column("seq", BigInteger, nullable=False, index=True),
     # of the rule; a trigger fills it in
     Column("municipality_id", Integer, nullable=False),
+    Column("is_latched", Boolean, nullable=False, server_default=text("false")),
+    Column("process_number", BigInteger, nullable=False, server_default=text("0")),
+    Column("shelved_time", Time),
+    Column("shelved_until", Time),
+    Column("shelved_by", Text, nullable=False, server_default=""),
+    Column("shelved_reason", Text, nullable=False, server_default=""),
+    Column("is_one_shot", Boolean, nullable=False, server_default=text("false")),
+    Column("out_of_service_time", Time),
+    Column("out_of_service_by", Text, nullable=False, server_default=""),
+    Column("out_of_service_reason", Text, nullable=False, server_default=""),
+    Column("work_order", Text, nullable=False, server_default=""),
+    Index("alarm_shelved_until", "shelved_until", postgresql_where=text("shelved_until IS NOT NULL")),
 )
 # append-only
 alarm_journal = Table(
@@ -196,6 +210,8 @@ alarm_journal = Table(
     Column("station", Text, nullable=False, server_default=""),
     Column("comment", Text, nullable=False, server_default=""),
     Column("municipality_id", Integer, nullable=False),
+    Column("happening", Text, nullable=False),
+    Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
     Index("alarm_journal_rule", "rule_id", "id"),
     Index("alarm_journal_time", "commit_time"),
 )

@@ -90,6 +90,8 @@ def _read_rules(database: Connection) -> Iterable[AlarmRule]:
             on_delay_s=row.on_delay_s,
             off_delay_s=row.off_delay_s,
             message=row.message,
+            is_latching=row.is_latching,
+            shelving_limit_s=row.shelving_limit_s,
         )
         for row in rows
     )
@@ -162,6 +164,8 @@ def _import_rules(database: Connection, tags: Mapping[int, PlantTag]) -> None:
             "alarm_limit": rule.limit,
             "deadband": rule.deadband,
             "on_delay_s": rule.on_delay_s,
+            "is_latching": rule.is_latching,
+            "shelving_limit_s": rule.shelving_limit_s,
             "off_delay_s": rule.off_delay_s,
             "message": rule.message,
         }

@@ -1,14 +1,26 @@
 """Fakes of the ports: real behaviour in memory, and faults on demand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 
-from control_room.core.alarms import Acknowledged, Alarm, JournalEntry, Trigger, step
+from control_room.core.alarms import (
+    Acknowledged,
+    Alarm,
+    AlarmEvent,
+    AlarmKind,
+    AlarmRule,
+    JournalEntry,
+    Priority,
+    ProcessChange,
+    Unshelved,
+    step,
+)
 from control_room.core.errors import DatabaseUnavailable
 from control_room.core.samples import BAD, GOOD, Sample
 
+PLAIN_RULE = AlarmRule(1, 1, AlarmKind.H, Priority.LOW)
 START = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
 
 
@@ -71,48 +83,37 @@ def _clean(one: Sample) -> Sample:
 
 @dataclass
 class FakeAlarmStore:
-    """Keeps alarms and journal in memory, with the database's rule that an acknowledgement stays."""
+    """Keeps alarms and journal in memory, by the state machine."""
 
     alarms: dict[int, Alarm] = field(default_factory=dict)
     journal: list[JournalEntry] = field(default_factory=list)
+    rules: dict[int, AlarmRule] = field(default_factory=dict)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     is_away: bool = False
 
     async def read_alarms(self) -> list[Alarm]:
         refuse_when(self.is_away)
         return list(self.alarms.values())
 
-    async def record(self, changes: Sequence[tuple[Alarm, JournalEntry]]) -> None:
+    async def record(self, changes: Sequence[ProcessChange]) -> None:
         refuse_when(self.is_away)
-        for said, entry in changes:
-            before = self.alarms.get(said.rule_id, Alarm(said.rule_id))
-            after = _changed(before, said)
-            if after is not before:
-                self.alarms[said.rule_id] = after
-                self.journal.append(replace(entry, event_id=after.event_id, previous=before.state, state=after.state))
+        for one in changes:
+            if one.number > self.alarms.get(one.rule_id, Alarm(one.rule_id)).process_number:
+                self.act(one.rule_id, one.event)
+
+    def act(self, rule_id: int, event: AlarmEvent) -> None:
+        rule = self.rules.get(rule_id, PLAIN_RULE)
+        alarm, entry = step(self.alarms.get(rule_id, Alarm(rule_id)), event, rule)
+        if entry is not None:
+            self.alarms[rule_id] = alarm
+            self.journal.append(entry)
 
     def acknowledge(self, rule_id: int, person: str, time: datetime, comment: str = "") -> None:
-        alarm = self.alarms[rule_id]
-        self.alarms[rule_id], entry = step(alarm, Acknowledged(time, alarm.event_id, person, comment))
-        assert entry is not None
-        self.journal.append(entry)
+        self.act(rule_id, Acknowledged(time, self.alarms[rule_id].event_id, person, comment))
 
-    async def read_acknowledgements(self, after: int) -> tuple[list[tuple[int, Acknowledged]], int]:
+    async def end_shelvings(self) -> int:
         refuse_when(self.is_away)
-        found = [
-            (entry.rule_id, Acknowledged(entry.time, entry.event_id, entry.person, entry.comment))
-            for number, entry in enumerate(self.journal, 1)
-            if 0 <= after < number and entry.trigger is Trigger.OPERATOR
-        ]
-        return found, len(self.journal)
-
-
-def _changed(before: Alarm, said: Alarm) -> Alarm:
-    """Return the alarm after what a collector says, `before` itself when it says nothing new."""
-    if before.raised_time is None or said.raised_time is None:
-        return said
-    if said.is_active:
-        is_new = said.event_id > before.event_id or said.raised_time > before.raised_time
-        return replace(said, event_id=max(said.event_id, before.event_id + 1)) if is_new else before
-    if before.is_active and said.raised_time >= before.raised_time:
-        return replace(before, is_active=False, raised_time=said.raised_time, returned_time=said.returned_time)
-    return before
+        due = [one.rule_id for one in self.alarms.values() if one.shelving and one.shelving.until <= self.clock()]
+        for rule_id in due:
+            self.act(rule_id, Unshelved(self.clock(), comment="The time ran out."))
+        return len(due)

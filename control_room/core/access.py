@@ -26,6 +26,8 @@ class Action(StrEnum):
     VIEW = "view"
     ACKNOWLEDGE = "acknowledge"
     COMMENT = "comment"
+    SHELVE = "shelve"
+    SERVICE = "service"
     CONFIGURE = "configure"
     SEE_SHIFT = "see_shift"
     READ_AUDIT = "read_audit"
@@ -38,6 +40,8 @@ TITLES: Mapping[Action, str] = {
     Action.VIEW: "see this",
     Action.ACKNOWLEDGE: "acknowledge alarms",
     Action.COMMENT: "comment on alarms",
+    Action.SHELVE: "shelve alarms",
+    Action.SERVICE: "take alarms out of service",
     Action.CONFIGURE: "configure tags and alarm rules",
     Action.SEE_SHIFT: "see who is on shift",
     Action.READ_AUDIT: "read the audit",
@@ -50,6 +54,8 @@ MATRIX: Mapping[Action, frozenset[Role]] = {
     Action.VIEW: frozenset(Role),
     Action.ACKNOWLEDGE: frozenset({_R.OPERATOR, _R.SUPERVISOR}),
     Action.COMMENT: frozenset({_R.OPERATOR, _R.SUPERVISOR, _R.ENGINEER}),
+    Action.SHELVE: frozenset({_R.OPERATOR, _R.SUPERVISOR}),
+    Action.SERVICE: frozenset({_R.SUPERVISOR, _R.ENGINEER}),
     Action.CONFIGURE: frozenset({_R.ENGINEER}),
     Action.SEE_SHIFT: frozenset({_R.SUPERVISOR, _R.ADMINISTRATOR}),
     Action.READ_AUDIT: frozenset({_R.AUDITOR, _R.ADMINISTRATOR}),

@@ -1,13 +1,15 @@
-"""The alarm state machine: `step(alarm, event) -> (alarm, entry or None)`, pure.
+"""The alarm state machine: `step(alarm, event, rule) -> (alarm, entry or None)`, pure.
 
 States and transitions follow ANSI/ISA-18.2-2016 and IEC 62682. Facts are kept apart (is the condition present, was it
-acknowledged); the state that people see is derived from them, so that shelving, suppression and latching can be added
-as further facts.
+acknowledged, is it latched, shelved, out of service); the state that people see is derived from them. The database has
+the same machine as its function step_alarm() and lets nobody past it; a test walks both side by side.
 """
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+from typing import Any
 
 
 class AlarmKind(StrEnum):
@@ -30,12 +32,19 @@ class Priority(IntEnum):
 
 
 class AlarmState(StrEnum):
-    """The state that people see."""
+    """The state that people see; one that is suppressed in several ways shows the first of the last two."""
 
     NORMAL = "NORM"
     UNACKNOWLEDGED = "UNACK"
     ACKNOWLEDGED = "ACKED"
     RETURNED = "RTNUN"
+    LATCHED_UNACKNOWLEDGED = "LU"
+    LATCHED_ACKNOWLEDGED = "LA"
+    OUT_OF_SERVICE = "OOSRV"
+    SHELVED = "SHLVD"
+
+
+SUPPRESSED = frozenset({AlarmState.OUT_OF_SERVICE, AlarmState.SHELVED})
 
 
 class Trigger(StrEnum):
@@ -43,7 +52,22 @@ class Trigger(StrEnum):
 
     PROCESS = "process"
     OPERATOR = "operator"
+    TIMER = "timer"
     COMMENT = "comment"
+
+
+class Happening(StrEnum):
+    """What happened to an alarm, as the journal calls it."""
+
+    RAISED = "raised"
+    RETURNED = "returned"
+    ACKNOWLEDGED = "acknowledged"
+    RESET = "reset"
+    SHELVED = "shelved"
+    UNSHELVED = "unshelved"
+    OUT_OF_SERVICE = "out_of_service"
+    IN_SERVICE = "in_service"
+    COMMENTED = "commented"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +76,8 @@ class AlarmRule:
 
     `on_delay_s`: the condition must hold without break for so long before the alarm is raised.
     `off_delay_s`: the condition must be gone without break for so long before it returns.
+    `is_latching`: when the condition is gone the alarm stays until a person resets it.
+    `shelving_limit_s`: the longest that it may be shelved at once; 0: not at all.
     """
 
     id: int
@@ -63,16 +89,46 @@ class AlarmRule:
     on_delay_s: float = 0.0
     off_delay_s: float = 0.0
     message: str = ""
+    is_latching: bool = False
+    shelving_limit_s: float = 28_800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shelving:
+    """Who set an alarm aside until when, and why; `is_one_shot`: or until it returns to normal, whichever is first."""
+
+    since: datetime
+    until: datetime
+    person: str
+    reason: str
+    is_one_shot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfService:
+    """Who took an alarm out of service, and why; `work_order` may be empty."""
+
+    since: datetime
+    person: str
+    reason: str
+    work_order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """The facts of one alarm. `event_id` counts the occurrences: 0 means never raised. `value`, `quality`: at raising."""
+    """The facts of one alarm. `event_id` counts the occurrences: 0 means never raised. `value`, `quality`: at raising.
+
+    `process_number` counts what the process did to it: what is told twice is done once.
+    """
 
     rule_id: int
     is_active: bool = False
     is_acknowledged: bool = True
+    is_latched: bool = False
+    shelving: Shelving | None = None
+    out_of_service: OutOfService | None = None
     event_id: int = 0
+    process_number: int = 0
     raised_time: datetime | None = None
     returned_time: datetime | None = None
     acknowledged_time: datetime | None = None
@@ -81,10 +137,21 @@ class Alarm:
     quality: int = 0
 
     @property
+    def is_suppressed(self) -> bool:
+        """Return whether nobody is told of it now."""
+        return self.shelving is not None or self.out_of_service is not None
+
+    @property
     def state(self) -> AlarmState:
-        """Return the state derived from the facts (ISA-18.2 states A to D)."""
+        """Return the state derived from the facts."""
+        if self.out_of_service is not None:
+            return AlarmState.OUT_OF_SERVICE
+        if self.shelving is not None:
+            return AlarmState.SHELVED
         if self.is_active:
             return AlarmState.ACKNOWLEDGED if self.is_acknowledged else AlarmState.UNACKNOWLEDGED
+        if self.is_latched:
+            return AlarmState.LATCHED_ACKNOWLEDGED if self.is_acknowledged else AlarmState.LATCHED_UNACKNOWLEDGED
         return AlarmState.NORMAL if self.is_acknowledged else AlarmState.RETURNED
 
 
@@ -116,7 +183,66 @@ class Acknowledged:
     comment: str = ""
 
 
-AlarmEvent = Raised | Returned | Acknowledged
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """A person let go of a latched alarm."""
+
+    time: datetime
+    person: str
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """A person set the alarm aside, or set another end."""
+
+    time: datetime
+    until: datetime
+    person: str
+    comment: str
+    is_one_shot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unshelved:
+    """A person took the alarm back, or its time ran out: nobody did."""
+
+    time: datetime
+    person: str = ""
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOutOfService:
+    """A person took the alarm out of service."""
+
+    time: datetime
+    person: str
+    comment: str
+    work_order: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedToService:
+    """A person returned the alarm to service."""
+
+    time: datetime
+    person: str
+    comment: str = ""
+
+
+ProcessEvent = Raised | Returned
+PersonEvent = Acknowledged | Reset | Shelved | Unshelved | TakenOutOfService | ReturnedToService
+AlarmEvent = ProcessEvent | PersonEvent
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessChange:
+    """What the process did to an alarm, for the `number`-th time."""
+
+    rule_id: int
+    number: int
+    event: ProcessEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +251,7 @@ class JournalEntry:
 
     rule_id: int
     event_id: int
+    happening: Happening
     previous: AlarmState
     state: AlarmState
     trigger: Trigger
@@ -133,71 +260,171 @@ class JournalEntry:
     quality: int
     person: str = ""
     comment: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 class IllegalTransition(ValueError):
     """The event is not allowed in the alarm's state; the text says why."""
 
 
-def step(alarm: Alarm, event: AlarmEvent) -> tuple[Alarm, JournalEntry | None]:
+_PLAIN = AlarmRule(0, 0, AlarmKind.H, Priority.LOW)
+
+
+def step(alarm: Alarm, event: AlarmEvent, rule: AlarmRule = _PLAIN) -> tuple[Alarm, JournalEntry | None]:
     """Return the alarm after `event` and its journal entry, or None for an event that changes nothing.
 
-    Raises IllegalTransition for an acknowledgement of an occurrence that is no longer the current one or that was
-    acknowledged before (ISA-18.2: an acknowledgement never hides a new alarm; compare OPC UA Bad_EventIdUnknown).
+    Raises IllegalTransition for what a person may not do to the alarm as it is, with words for that person: among them
+    an acknowledgement of an occurrence that is no longer the current one (ISA-18.2: an acknowledgement never hides a new
+    alarm; compare OPC UA Bad_EventIdUnknown).
     """
+    after = _after(alarm, event, rule)
+    return (alarm, None) if after is alarm else (after, _entry(alarm, after, event))
+
+
+def _after(alarm: Alarm, event: AlarmEvent, rule: AlarmRule) -> Alarm:
+    if isinstance(event, Raised):
+        return _raised(alarm, event)
+    if isinstance(event, Returned):
+        return _returned(alarm, event, rule)
+    return _decided(alarm, event, rule)
+
+
+def _decided(alarm: Alarm, event: PersonEvent, rule: AlarmRule) -> Alarm:
     match event:
-        case Raised():
-            after = _raised(alarm, event)
-        case Returned():
-            after = _returned(alarm, event)
         case Acknowledged():
-            after = _acknowledged(alarm, event)
-    if after is alarm:
-        return alarm, None
-    return after, _entry(alarm, after, event)
+            return _acknowledged(alarm, event)
+        case Reset():
+            return _reset(alarm)
+        case Shelved():
+            return _shelved(alarm, event, rule)
+        case Unshelved():
+            _demand(alarm.shelving is not None, "It is not shelved.")
+            return _heard_again(replace(alarm, shelving=None))
+        case TakenOutOfService():
+            return _taken_out_of_service(alarm, event)
+        case ReturnedToService():
+            _demand(alarm.out_of_service is not None, "It is in service.")
+            return _heard_again(replace(alarm, out_of_service=None))
+
+
+def _demand(is_met: bool, words: str) -> None:
+    if not is_met:
+        raise IllegalTransition(words)
 
 
 def _raised(alarm: Alarm, event: Raised) -> Alarm:
     if alarm.is_active:
         return alarm
-    return Alarm(
-        rule_id=alarm.rule_id,
+    return replace(
+        alarm,
         is_active=True,
-        is_acknowledged=False,
+        # what is suppressed is told to nobody, so nobody can acknowledge it
+        is_acknowledged=alarm.is_suppressed,
+        is_latched=False,
         event_id=alarm.event_id + 1,
+        process_number=alarm.process_number + 1,
         raised_time=event.time,
+        returned_time=None,
+        acknowledged_time=None,
+        acknowledged_by="",
         value=event.value,
         quality=event.quality,
     )
 
 
-def _returned(alarm: Alarm, event: Returned) -> Alarm:
+def _returned(alarm: Alarm, event: Returned, rule: AlarmRule) -> Alarm:
     if not alarm.is_active:
         return alarm
     # value and quality stay those of raising: the board says why the alarm came; the journal has both
-    return replace(alarm, is_active=False, returned_time=event.time)
+    return replace(
+        alarm,
+        is_active=False,
+        is_latched=rule.is_latching and not alarm.is_suppressed,
+        shelving=None if alarm.shelving and alarm.shelving.is_one_shot else alarm.shelving,
+        process_number=alarm.process_number + 1,
+        returned_time=event.time,
+    )
 
 
 def _acknowledged(alarm: Alarm, event: Acknowledged) -> Alarm:
-    if event.event_id != alarm.event_id:
-        raise IllegalTransition("The alarm has been raised again since. Look at the new occurrence first.")
-    if alarm.is_acknowledged:
-        raise IllegalTransition(f"{alarm.acknowledged_by or 'Somebody'} acknowledged it already.")
+    again = "The alarm has been raised again since. Look at the new occurrence first."
+    _demand(event.event_id == alarm.event_id, again)
+    _demand(not alarm.is_suppressed, "It is shelved or out of service: there is nothing to acknowledge.")
+    _demand(not alarm.is_acknowledged, f"{alarm.acknowledged_by or 'Somebody'} acknowledged it already.")
     return replace(alarm, is_acknowledged=True, acknowledged_time=event.time, acknowledged_by=event.person)
 
 
+def _reset(alarm: Alarm) -> Alarm:
+    _demand(alarm.is_latched, "It is not latched, or its condition is still there.")
+    _demand(alarm.is_acknowledged, "Acknowledge it first.")
+    return replace(alarm, is_latched=False)
+
+
+def _shelved(alarm: Alarm, event: Shelved, rule: AlarmRule) -> Alarm:
+    _demand(alarm.out_of_service is None, "It is out of service.")
+    _demand(rule.shelving_limit_s > 0, "This alarm may not be shelved.")
+    _demand(event.until > event.time, "The shelving must end in the future.")
+    longest = f"This alarm may be shelved for at most {rule.shelving_limit_s / 60:.0f} min."
+    _demand(event.until - event.time <= timedelta(seconds=rule.shelving_limit_s), longest)
+    _demand(bool(event.comment.strip()), "A reason is needed.")
+    shelving = Shelving(event.time, event.until, event.person, event.comment, event.is_one_shot)
+    return replace(alarm, shelving=shelving, is_acknowledged=True, is_latched=False)
+
+
+def _taken_out_of_service(alarm: Alarm, event: TakenOutOfService) -> Alarm:
+    _demand(alarm.out_of_service is None, "It is out of service already.")
+    _demand(bool(event.comment.strip()), "A reason is needed.")
+    taken = OutOfService(event.time, event.person, event.comment, event.work_order)
+    return replace(alarm, out_of_service=taken, is_acknowledged=True, is_latched=False)
+
+
+def _heard_again(alarm: Alarm) -> Alarm:
+    """Return the alarm announced as new when its condition holds and nothing else suppresses it."""
+    if alarm.is_suppressed or not alarm.is_active:
+        return alarm
+    return replace(
+        alarm, is_acknowledged=False, event_id=alarm.event_id + 1, acknowledged_time=None, acknowledged_by=""
+    )
+
+
 def _entry(before: Alarm, after: Alarm, event: AlarmEvent) -> JournalEntry:
-    is_operator = isinstance(event, Acknowledged)
-    measured = after if isinstance(event, Acknowledged) else event
+    is_process = isinstance(event, Raised | Returned)
+    measured = event if isinstance(event, Raised | Returned) else after
+    person = "" if isinstance(event, Raised | Returned) else event.person
     return JournalEntry(
         rule_id=after.rule_id,
         event_id=after.event_id,
+        happening=_HAPPENINGS[type(event)],
         previous=before.state,
         state=after.state,
-        trigger=Trigger.OPERATOR if is_operator else Trigger.PROCESS,
+        trigger=Trigger.PROCESS if is_process else Trigger.OPERATOR if person else Trigger.TIMER,
         time=event.time,
         value=measured.value,
         quality=measured.quality,
-        person=event.person if isinstance(event, Acknowledged) else "",
-        comment=event.comment if isinstance(event, Acknowledged) else "",
+        person=person,
+        comment="" if isinstance(event, Raised | Returned) else event.comment,
+        detail=_detail(after, event),
     )
+
+
+_HAPPENINGS = {
+    Raised: Happening.RAISED,
+    Returned: Happening.RETURNED,
+    Acknowledged: Happening.ACKNOWLEDGED,
+    Reset: Happening.RESET,
+    Shelved: Happening.SHELVED,
+    Unshelved: Happening.UNSHELVED,
+    TakenOutOfService: Happening.OUT_OF_SERVICE,
+    ReturnedToService: Happening.IN_SERVICE,
+}
+
+
+def _detail(after: Alarm, event: AlarmEvent) -> dict[str, Any]:
+    """Return what the journal keeps beside the columns that all have."""
+    if isinstance(event, Raised | Returned):
+        return {"process_number": after.process_number}
+    if isinstance(event, Shelved):
+        return {"until": event.until.isoformat(), "is_one_shot": event.is_one_shot}
+    if isinstance(event, TakenOutOfService):
+        return {"work_order": event.work_order}
+    return {}

@@ -35,6 +35,8 @@ class PlantRule:
     on_delay_s: float = 0.0
     off_delay_s: float = 0.0
     message: str = ""
+    is_latching: bool = False
+    shelving_limit_s: float = 28_800.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from control_room.core.alarms import Acknowledged, Alarm, AlarmRule, JournalEntry
+from control_room.core.alarms import Alarm, AlarmRule, ProcessChange
 from control_room.core.options import Field
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
@@ -93,17 +93,14 @@ class AlarmStore(Protocol):
     """Keeps alarms and their journal."""
 
     async def read_alarms(self) -> list[Alarm]:
-        """Return every alarm that was ever raised."""
+        """Return every alarm that was ever raised, shelved or out of service."""
 
-    async def record(self, changes: Sequence[tuple[Alarm, JournalEntry]]) -> None:
-        """Commit process transitions, each with its journal row, in one transaction. An acknowledgement that the
-        database took for the same occurrence meanwhile stays."""
+    async def record(self, changes: Sequence[ProcessChange]) -> None:
+        """Commit what the process did, each with its journal row, in one transaction. What was told before, as after an
+        answer that was lost, is done once; what people did to the alarm meanwhile stays."""
 
-    async def read_acknowledgements(self, after: int) -> tuple[list[tuple[int, Acknowledged]], int]:
-        """Return (rule id, acknowledgement) of the journal rows with id > `after`, and the newest row's id.
-
-        With a negative `after` only the newest row's id: where to begin.
-        """
+    async def end_shelvings(self) -> int:
+        """Take back every alarm whose shelving has run out by the store's own clock; return how many."""
 
 
 class StatusStore(Protocol):

@@ -8,16 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from control_room.core.alarms import (
-    Alarm,
-    AlarmEvent,
-    AlarmRule,
-    IllegalTransition,
-    JournalEntry,
-    Raised,
-    Returned,
-    step,
-)
+from control_room.core.alarms import AlarmRule, ProcessChange, ProcessEvent, Raised, Returned
 from control_room.core.conditions import Condition, judge, settle
 from control_room.core.errors import PASSING
 from control_room.core.ports import AlarmStore
@@ -27,11 +18,11 @@ from control_room.services.tasks import Commit
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
-ACKNOWLEDGEMENTS = timedelta(seconds=0.5)
+SHELVINGS = timedelta(seconds=1.0)
 
 
 class AlarmDesk:
-    """Owns the state of every alarm; the database holds the same, one commit behind."""
+    """Owns the condition of every rule and tells what it does; what becomes of the alarm is decided by the database."""
 
     def __init__(self, store: AlarmStore, clock: Callable[[], datetime]) -> None:
         """Start without rules; `clock` returns aware UTC."""
@@ -40,23 +31,20 @@ class AlarmDesk:
         self._rules: dict[int, AlarmRule] = {}
         self._rules_by_tag: dict[int, tuple[AlarmRule, ...]] = {}
         self._conditions: dict[int, Condition] = {}
-        self._alarms: dict[int, Alarm] = {}
+        self._numbers: dict[int, int] = {}
         self._due: list[tuple[datetime, int]] = []
-        self._changes: deque[tuple[Alarm, JournalEntry]] = deque()
+        self._changes: deque[ProcessChange] = deque()
         self._changed = asyncio.Event()
         self._commit = Commit[None]()
-        self._journal_id = 0
-        self._learned = clock()
+        self._looked = clock()
         self.raised = 0
         self.trouble = ""
 
     async def load(self) -> None:
         """Take over the alarms as the store knows them: what stands there is not announced again."""
-        self._alarms = {alarm.rule_id: alarm for alarm in await self._store.read_alarms()}
-        self._conditions = {
-            alarm.rule_id: Condition(is_active=True, is_raw=True) for alarm in self._alarms.values() if alarm.is_active
-        }
-        _, self._journal_id = await self._store.read_acknowledgements(-1)
+        known = await self._store.read_alarms()
+        self._numbers = {alarm.rule_id: alarm.process_number for alarm in known}
+        self._conditions = {alarm.rule_id: Condition(is_active=True, is_raw=True) for alarm in known if alarm.is_active}
 
     def use_rules(self, rules: Iterable[AlarmRule]) -> None:
         """Judge by `rules` from now on; the alarm of a rule that is gone returns to normal."""
@@ -68,12 +56,12 @@ class AlarmDesk:
         for rule_id in self._conditions.keys() - self._rules.keys():
             condition = self._conditions.pop(rule_id)
             if condition.is_active:
-                self._step(rule_id, Returned(self._clock(), None, 0))
+                self._tell(rule_id, Returned(self._clock(), None, 0))
 
     @property
     def active(self) -> int:
-        """Return how many alarms are active now."""
-        return sum(alarm.is_active for alarm in self._alarms.values())
+        """Return how many conditions hold now, whether anybody is told of them or not."""
+        return sum(condition.is_active for condition in self._conditions.values())
 
     def take(self, samples: Sequence[Sample]) -> None:
         """Judge samples in order; what changes is recorded by run()."""
@@ -85,13 +73,13 @@ class AlarmDesk:
                 if after is not before:
                     self._accept(rule.id, after, events)
 
-    def _accept(self, rule_id: int, condition: Condition, events: Iterable[AlarmEvent]) -> None:
+    def _accept(self, rule_id: int, condition: Condition, events: Iterable[ProcessEvent]) -> None:
         self._conditions[rule_id] = condition
         if condition.due is not None:
             heapq.heappush(self._due, (condition.due, rule_id))
             self._changed.set()
         for event in events:
-            self._step(rule_id, event)
+            self._tell(rule_id, event)
 
     def _settle_due(self) -> None:
         now = self._clock()
@@ -101,29 +89,27 @@ class AlarmDesk:
             if event is not None:
                 self._accept(rule_id, condition, [event])
 
-    def _step(self, rule_id: int, event: AlarmEvent) -> None:
-        alarm, entry = step(self._alarms.get(rule_id) or Alarm(rule_id), event)
-        self._alarms[rule_id] = alarm
-        if entry is not None:
-            self._changes.append((alarm, entry))
-            self.raised += isinstance(event, Raised)
-            self._changed.set()
+    def _tell(self, rule_id: int, event: ProcessEvent) -> None:
+        number = self._numbers[rule_id] = self._numbers.get(rule_id, 0) + 1
+        self._changes.append(ProcessChange(rule_id, number, event))
+        self.raised += isinstance(event, Raised)
+        self._changed.set()
 
     async def run(self) -> None:
-        """Record changes, let delays run out and learn of acknowledgements until cancelled."""
+        """Record changes, let delays and shelvings run out until cancelled."""
         while True:
             self._changed.clear()
             self._settle_due()
             if not await self._record():
                 await asyncio.sleep(RETRY_S)
                 continue
-            if self._clock() >= self._learned + ACKNOWLEDGEMENTS:
-                await self._learn_acknowledgements()
+            if self._clock() >= self._looked + SHELVINGS:
+                await self._end_shelvings()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._pause_s())
 
     def _pause_s(self) -> float:
-        wake = self._learned + ACKNOWLEDGEMENTS
+        wake = self._looked + SHELVINGS
         if self._due:
             wake = min(wake, self._due[0][0])
         return max(0.01, (wake - self._clock()).total_seconds())
@@ -156,18 +142,11 @@ class AlarmDesk:
         for _ in changes:
             self._changes.popleft()
 
-    async def _learn_acknowledgements(self) -> None:
-        self._learned = self._clock()
-        try:
-            acknowledgements, self._journal_id = await self._store.read_acknowledgements(self._journal_id)
-        except PASSING:
-            return
-        for rule_id, acknowledged in acknowledgements:
-            try:
-                # the database wrote the journal row when it took the acknowledgement
-                self._alarms[rule_id], _ = step(self._alarms[rule_id], acknowledged)
-            except (KeyError, IllegalTransition) as fault:
-                log.info("Acknowledgement of alarm %d came late: %s", rule_id, fault)
+    async def _end_shelvings(self) -> None:
+        self._looked = self._clock()
+        # a database that is away ends them when it is back
+        with suppress(*PASSING):
+            await self._store.end_shelvings()
 
 
 _NORMAL = Condition()

@@ -4,31 +4,59 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, select, text, update
 
-from control_room.core.alarms import Acknowledged, Alarm, AlarmState, JournalEntry, Raised, Returned, Trigger, step
+from control_room.core.alarms import (
+    Acknowledged,
+    Alarm,
+    AlarmEvent,
+    AlarmState,
+    Happening,
+    IllegalTransition,
+    JournalEntry,
+    PersonEvent,
+    ProcessChange,
+    Raised,
+    Reset,
+    Returned,
+    ReturnedToService,
+    Shelved,
+    TakenOutOfService,
+    Trigger,
+    Unshelved,
+    step,
+)
 from control_room.core.errors import DatabaseUnavailable
 from control_room.core.ports import AlarmStore, SampleStore
 from control_room.core.samples import BAD, BAD_SENSOR_FAILURE, GOOD, UNCERTAIN, Sample
-from db.alarm_journal import acknowledge
+from db.alarm_journal import (
+    AlarmAnswer,
+    acknowledge,
+    reset,
+    return_to_service,
+    shelve,
+    take_out_of_service,
+    unshelve,
+)
 from db.embedded import EmbeddedServer
 from db.engine import make_engine
+from db.people import open_person
 from db.stores import PostgresAlarmStore, PostgresSampleStore
-from db.tables import alarm_journal
+from db.tables import alarm_journal, alarm_rule
 from db.tag_store import import_plant
 from db.worker import DatabaseThread
-from tests.fakes import START, FakeAlarmStore, FakeSampleStore, sample
+from tests.db.people import make
+from tests.fakes import PLAIN_RULE, START, FakeAlarmStore, FakeClock, FakeSampleStore, sample
 from tests.plants import plant
 
 T = TypeVar("T")
 Away = Callable[[], AbstractContextManager[None]]
-Change = tuple[Alarm, JournalEntry]
 
 
 @pytest.fixture
@@ -174,14 +202,27 @@ class TestPostgresSampleStore(SampleStoreContract):
 # alarms
 
 
+LATCHING, SHORT = 2, 3
+RULES = {
+    1: PLAIN_RULE,
+    LATCHING: replace(PLAIN_RULE, id=2, is_latching=True),
+    SHORT: replace(PLAIN_RULE, id=3, shelving_limit_s=600.0),
+}
+Deed = Callable[[int, PersonEvent], str]
+
+
 @dataclass(frozen=True, slots=True)
 class AlarmRig:
-    """An alarm store, how to take it away, and what others do with it: operators acknowledge, stations read."""
+    """An alarm store, how to take it away, and what others do with it: people act (and are told why not), stations read.
+
+    `pass_time` lets the shelving of an alarm run out.
+    """
 
     store: AlarmStore
     away: Away
-    acknowledge: Callable[[int, int], None]
+    act: Deed
     journal: Callable[[], list[JournalEntry]]
+    pass_time: Callable[[int], None]
 
 
 class AlarmStoreContract:
@@ -192,88 +233,74 @@ class AlarmStoreContract:
         await rig.store.record([])
         assert await rig.store.read_alarms() == []
         assert rig.journal() == []
-        assert await rig.store.read_acknowledgements(-1) == ([], 0)
-        assert await rig.store.read_acknowledgements(0) == ([], 0)
+        assert await rig.store.end_shelvings() == 0
 
-    async def test_it_agrees_with_the_state_machine_on_any_way(self, rig: AlarmRig) -> None:
-        walk = Walk(rig)
-        for number in range(60):
+    @pytest.mark.parametrize("seed", range(3))
+    async def test_it_agrees_with_the_state_machine_on_any_way(self, rig: AlarmRig, seed: int) -> None:
+        walk = Walk(rig, seed)
+        for number in range(150):
             await walk.go(number)
-            raised = {rule_id: alarm for rule_id, alarm in walk.alarms.items() if alarm.event_id}
-            assert await alarms(rig.store) == raised
-        assert rig.journal() == walk.journal
-        assert {entry.state for entry in walk.journal} == set(AlarmState)
+        assert walk.seen == set(AlarmState)
 
     async def test_a_batch_is_recorded_in_its_order(self, rig: AlarmRig) -> None:
-        first = changes(Alarm(1), Raised(START, 1.0, 0), Returned(at(1), 2.0, 0), Raised(at(2), None, BAD))
-        other = changes(Alarm(2), Raised(at(1), 5.0, 0))
-        batch = [*first[:2], *other, *first[2:]]
-        await rig.store.record(batch)
-        assert rig.journal() == [entry for _, entry in batch]
-        assert await alarms(rig.store) == {1: first[-1][0], 2: other[-1][0]}
+        first = changes(1, Raised(START, 1.0, 0), Returned(at(1), 2.0, 0), Raised(at(2), None, BAD))
+        other = changes(2, Raised(at(1), 5.0, 0))
+        await rig.store.record([*first[:2], *other, *first[2:]])
+        assert [(entry.rule_id, entry.happening, entry.time) for entry in rig.journal()] == [
+            (1, "raised", START),
+            (1, "returned", at(1)),
+            (2, "raised", at(1)),
+            (1, "raised", at(2)),
+        ]
+        found = await alarms(rig.store)
+        assert {number: (one.state, one.event_id, one.value) for number, one in found.items()} == {
+            1: ("UNACK", 2, None),
+            2: ("UNACK", 1, 5.0),
+        }
 
     async def test_an_acknowledgement_that_came_meanwhile_stays(self, rig: AlarmRig) -> None:
-        [raised, returned] = changes(Alarm(1), Raised(START, 1.0, 0), Returned(at(9), 2.0, 0))
+        raised, returned = changes(1, Raised(START, 1.0, 0), Returned(at(9), 2.0, 0))
         await rig.store.record([raised])
-        rig.acknowledge(1, 1)
+        assert rig.act(1, Acknowledged(at(1), 1, "ada", "seen")) == ""
         acknowledged = (await alarms(rig.store))[1]
         # whoever recorded this had not heard of it
         await rig.store.record([returned])
-        assert await alarms(rig.store) == {1: replace(acknowledged, is_active=False, returned_time=at(9))}
+        after = replace(acknowledged, is_active=False, returned_time=at(9), process_number=2)
+        assert await alarms(rig.store) == {1: after}
         assert states(rig) == [("NORM", "UNACK"), ("UNACK", "ACKED"), ("ACKED", "NORM")]
 
     async def test_an_acknowledgement_never_hides_a_new_occurrence(self, rig: AlarmRig) -> None:
-        batch = changes(Alarm(1), Raised(START, 1.0, 0), Returned(at(1), 2.0, 0), Raised(at(2), 3.0, 0))
+        batch = changes(1, Raised(START, 1.0, 0), Returned(at(1), 2.0, 0), Raised(at(2), 3.0, 0))
         await rig.store.record(batch[:1])
-        rig.acknowledge(1, 1)
+        assert rig.act(1, Acknowledged(at(1), 1, "ada", "seen")) == ""
         await rig.store.record(batch[1:])
-        assert await alarms(rig.store) == {1: batch[-1][0]}
+        assert "raised again" in rig.act(1, Acknowledged(at(3), 1, "ada", "seen"))
         assert states(rig) == [("NORM", "UNACK"), ("UNACK", "ACKED"), ("ACKED", "NORM"), ("NORM", "UNACK")]
 
     @pytest.mark.parametrize("count", [1, 2, 3])
     async def test_a_batch_whose_answer_was_lost_may_be_recorded_again(self, rig: AlarmRig, count: int) -> None:
-        batch = changes(Alarm(1), Raised(START, 1.0, 0), Returned(at(1), 2.0, 0), Raised(at(2), 3.0, 0))[:count]
+        batch = changes(1, Raised(START, 1.0, 0), Returned(at(1), 2.0, 0), Raised(at(2), 3.0, 0))[:count]
         await rig.store.record(batch)
-        rig.acknowledge(1, batch[-1][0].event_id)
+        event_id = (await alarms(rig.store))[1].event_id
+        assert rig.act(1, Acknowledged(at(5), event_id, "ada", "seen")) == ""
         before, journal = await alarms(rig.store), rig.journal()
         await rig.store.record(batch)
         assert (await alarms(rig.store), rig.journal()) == (before, journal)
 
-    async def test_an_occurrence_that_another_collector_recorded_keeps_its_number(self, rig: AlarmRig) -> None:
-        await rig.store.record(changes(Alarm(1), Raised(START, 1.0, 0), Returned(at(1), 2.0, 0)))
-        # this one never heard of it, and counts from the beginning
-        await rig.store.record(changes(Alarm(1), Raised(at(2), 3.0, 0)))
-        found = (await alarms(rig.store))[1]
-        assert (found.event_id, found.state, found.raised_time, found.value) == (2, "UNACK", at(2), 3.0)
-        assert [entry.event_id for entry in rig.journal()] == [1, 1, 2]
-
-    async def test_every_acknowledgement_behind_a_position_is_read_in_order(self, rig: AlarmRig) -> None:
-        for rule_id in (1, 2, 3):
-            await rig.store.record(changes(Alarm(rule_id), Raised(START, 1.0, 0)))
-        _, before = await rig.store.read_acknowledgements(-1)
-        rig.acknowledge(2, 1)
-        _, between = await rig.store.read_acknowledgements(before)
-        rig.acknowledge(1, 1)
-        both, end = await rig.store.read_acknowledgements(before)
-        assert before < between < end
-        assert [(rule_id, one.event_id, one.person, one.comment) for rule_id, one in both] == [
-            (2, 1, "ada", "seen"),
-            (1, 1, "ada", "seen"),
-        ]
-        assert {one.time.utcoffset() for _, one in both} == {timedelta(0)}
-        assert await rig.store.read_acknowledgements(0) == (both, end)
-        assert await rig.store.read_acknowledgements(between) == (both[1:], end)
-        assert await rig.store.read_acknowledgements(end) == ([], end)
-
-    async def test_who_only_asks_where_the_journal_ends_is_told_nothing_old(self, rig: AlarmRig) -> None:
-        await rig.store.record(changes(Alarm(1), Raised(START, 1.0, 0)))
-        rig.acknowledge(1, 1)
-        found, end = await rig.store.read_acknowledgements(-1)
-        assert found == []
-        assert await rig.store.read_acknowledgements(end) == ([], end)
+    async def test_what_is_shelved_is_told_to_nobody_until_its_time_runs_out(self, rig: AlarmRig) -> None:
+        soon = datetime.now(UTC)
+        assert rig.act(1, Shelved(soon, soon + timedelta(minutes=15), "ada", "pump test")) == ""
+        await rig.store.record(changes(1, Raised(at(1), 1.0, 0)))
+        assert await rig.store.end_shelvings() == 0
+        assert [one.state for one in await rig.store.read_alarms()] == ["SHLVD"]
+        rig.pass_time(1)
+        assert await rig.store.end_shelvings() == 1
+        assert [one.state for one in await rig.store.read_alarms()] == ["UNACK"]
+        last = rig.journal()[-1]
+        assert (last.happening, last.trigger, last.person) == ("unshelved", "timer", "")
 
     async def test_a_database_that_is_away_says_so_and_records_nothing(self, rig: AlarmRig) -> None:
-        batch = changes(Alarm(1), Raised(START, 1.0, 0), Returned(at(1), 2.0, 0))
+        batch = changes(1, Raised(START, 1.0, 0), Returned(at(1), 2.0, 0))
         await rig.store.record(batch[:1])
         before, journal = await alarms(rig.store), rig.journal()
         with rig.away():
@@ -283,68 +310,92 @@ class AlarmStoreContract:
                 assert fault.value.advice
         assert (await when_back(partial(alarms, rig.store)), rig.journal()) == (before, journal)
         await rig.store.record(batch[1:])
-        assert await alarms(rig.store) == {1: batch[1][0]}
+        assert (await alarms(rig.store))[1].state == "RTNUN"
 
     async def test_a_database_that_is_away_tells_nothing(self, rig: AlarmRig) -> None:
         with rig.away():
             with pytest.raises(DatabaseUnavailable):
                 await rig.store.read_alarms()
             with pytest.raises(DatabaseUnavailable):
-                await rig.store.read_acknowledgements(-1)
+                await rig.store.end_shelvings()
 
 
 class Walk:
-    """Two alarms that come, go and are acknowledged at random: in the state machine and in the store."""
+    """Alarms to which anything happens at random: in the state machine and in the store, which must say the same."""
 
-    def __init__(self, rig: AlarmRig) -> None:
+    def __init__(self, rig: AlarmRig, seed: int) -> None:
         self._rig = rig
-        self._random = Random(7)
-        self._position = 0
-        self.alarms = {1: Alarm(1), 2: Alarm(2)}
+        self._random = Random(seed)
+        self.alarms: dict[int, Alarm] = {}
         self.journal: list[JournalEntry] = []
+        self.seen = {AlarmState.NORMAL}
 
     async def go(self, number: int) -> None:
         """Take one step."""
-        alarm = self.alarms[self._random.choice([1, 2])]
-        value, quality = self._random.choice([(float(number), GOOD), (None, BAD)])
-        match self._random.choice(["raise", "return", "acknowledge"]):
-            case "raise":
-                await self._record(step(alarm, Raised(at(number), value, quality)))
-            case "return":
-                await self._record(step(alarm, Returned(at(number), value, quality)))
-            case _ if not alarm.is_acknowledged:
-                self._keep(*step(alarm, await self._acknowledged(alarm)))
-
-    async def _record(self, change: tuple[Alarm, JournalEntry | None]) -> None:
-        alarm, entry = change
+        rule_id = self._random.choice(list(RULES))
+        alarm = self.alarms.get(rule_id, Alarm(rule_id))
+        event = self._event(alarm, number)
+        try:
+            after, entry = step(alarm, event, RULES[rule_id])
+            words = ""
+        except IllegalTransition as fault:
+            after, entry, words = alarm, None, str(fault)
+        if isinstance(event, Raised | Returned):
+            await self._rig.store.record([ProcessChange(rule_id, after.process_number, event)])
+        else:
+            assert self._rig.act(rule_id, event) == words, event
         if entry is not None:
-            await self._rig.store.record([(alarm, entry)])
-        self._keep(alarm, entry)
-
-    async def _acknowledged(self, alarm: Alarm) -> Acknowledged:
-        self._rig.acknowledge(alarm.rule_id, alarm.event_id)
-        [(rule_id, acknowledged)], self._position = await self._rig.store.read_acknowledgements(self._position)
-        assert rule_id == alarm.rule_id
-        return acknowledged
-
-    def _keep(self, alarm: Alarm, entry: JournalEntry | None) -> None:
-        self.alarms[alarm.rule_id] = alarm
-        if entry is not None:
+            self.alarms[rule_id] = after
             self.journal.append(entry)
+            self.seen.add(after.state)
+        assert {key: _timeless(one) for key, one in (await alarms(self._rig.store)).items()} == {
+            key: _timeless(one) for key, one in self.alarms.items()
+        }
+        assert [_timeless_entry(one) for one in self._rig.journal()] == [_timeless_entry(one) for one in self.journal]
+
+    def _event(self, alarm: Alarm, number: int) -> AlarmEvent:
+        chosen, time = self._random, at(number)
+        value, quality = chosen.choice([(float(number), GOOD), (None, BAD)])
+        until = time + timedelta(minutes=chosen.choice([-5, 5, 30, 5_000]))
+        events: dict[AlarmEvent, int] = {
+            Raised(time, value, quality): 5,
+            Returned(time, value, quality): 5,
+            Acknowledged(time, alarm.event_id, "ada", "seen"): 3,
+            Acknowledged(time, alarm.event_id - 1, "ada", "seen"): 1,
+            Reset(time, "ada", "seen"): 2,
+            Shelved(time, until, "ada", "seen", chosen.random() < 0.5): 2,
+            Shelved(time, time + timedelta(minutes=5), "ada", " "): 1,
+            Unshelved(time, "ada", "seen"): 3,
+            TakenOutOfService(time, "ada", chosen.choice(["seen", ""]), "WO 17"): 1,
+            ReturnedToService(time, "ada", "seen"): 3,
+        }
+        return chosen.choices(list(events), list(events.values()))[0]
+
+
+def _timeless(alarm: Alarm) -> Alarm:
+    """Return the alarm without the moments of people's acts: the database takes them from its own clock."""
+    shelving, service = alarm.shelving, alarm.out_of_service
+    return replace(
+        alarm,
+        acknowledged_time=alarm.acknowledged_time and START,
+        shelving=shelving and replace(shelving, since=START, until=START),
+        out_of_service=service and replace(service, since=START),
+    )
+
+
+def _timeless_entry(entry: JournalEntry) -> JournalEntry:
+    is_process = entry.trigger is Trigger.PROCESS
+    detail = {key: value for key, value in entry.detail.items() if key != "until"}
+    return replace(entry, time=entry.time if is_process else START, detail=detail)
 
 
 def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def changes(alarm: Alarm, *events: Raised | Returned) -> list[Change]:
-    """Return what the state machine makes of the events, each of which changes the alarm."""
-    found: list[Change] = []
-    for event in events:
-        alarm, entry = step(alarm, event)
-        assert entry is not None
-        found.append((alarm, entry))
-    return found
+def changes(rule_id: int, *events: Raised | Returned) -> list[ProcessChange]:
+    """Return what the process does to an alarm that it did nothing to before."""
+    return [ProcessChange(rule_id, number, event) for number, event in enumerate(events, 1)]
 
 
 async def alarms(store: AlarmStore) -> dict[int, Alarm]:
@@ -363,26 +414,58 @@ class TestFakeAlarmStore(AlarmStoreContract):
 
     @pytest.fixture
     def rig(self) -> AlarmRig:
-        store = FakeAlarmStore()
+        clock = FakeClock(datetime.now(UTC))
+        store = FakeAlarmStore(rules=dict(RULES), clock=clock)
 
-        def take(rule_id: int, event_id: int) -> None:
-            assert store.alarms[rule_id].event_id == event_id
-            store.acknowledge(rule_id, "ada", at(1_000), "seen")
+        def act(rule_id: int, event: AlarmEvent) -> str:
+            try:
+                store.act(rule_id, event)
+            except IllegalTransition as fault:
+                return str(fault)
+            return ""
 
-        return AlarmRig(store, partial(fake_away, store), take, lambda: list(store.journal))
+        def pass_time(_: int) -> None:
+            clock.pass_s(86_400)
+
+        return AlarmRig(store, partial(fake_away, store), act, lambda: list(store.journal), pass_time)
 
 
 class TestPostgresAlarmStore(AlarmStoreContract):
     """The real one."""
 
     @pytest.fixture
-    def rig(self, thread: DatabaseThread, postgres_away: Away, operator: Engine, owner: Engine) -> AlarmRig:
-        def take(rule_id: int, event_id: int) -> None:
-            with operator.begin() as connection:
-                [answer] = acknowledge(connection, [(rule_id, event_id)], "seen")
-            assert answer.is_done, answer.words
+    def rig(
+        self, thread: DatabaseThread, postgres_away: Away, server: EmbeddedServer, database: str, owner: Engine
+    ) -> AlarmRig:
+        with owner.begin() as connection:
+            for rule_id, rule in RULES.items():
+                traits = {"id": rule_id, "is_latching": rule.is_latching, "shelving_limit_s": rule.shelving_limit_s}
+                connection.execute(update(alarm_rule).where(alarm_rule.c.id == rule_id).values(traits))
+        url = make(server, database, "ada", ("operator", None), ("supervisor", None))
+        people = open_person(url, "desk 1")
 
-        return AlarmRig(PostgresAlarmStore(thread), postgres_away, take, partial(read_entries, owner))
+        def act(rule_id: int, event: PersonEvent) -> str:
+            with people.begin() as connection:
+                [answer] = deed_of(event)(connection, [(rule_id, getattr(event, "event_id", 0))], event.comment)
+            return "" if answer.is_done else answer.words
+
+        def pass_time(rule_id: int) -> None:
+            with owner.begin() as connection:
+                connection.execute(text("UPDATE alarm SET shelved_until = now() WHERE rule_id = :id"), {"id": rule_id})
+
+        return AlarmRig(PostgresAlarmStore(thread), postgres_away, act, partial(read_entries, owner), pass_time)
+
+
+def deed_of(event: PersonEvent) -> Callable[..., list[AlarmAnswer]]:
+    """Return what a seat calls for the event."""
+    if isinstance(event, Shelved):
+        minutes = round((event.until - event.time).total_seconds() / 60)
+        return partial(shelve, minutes=minutes, is_one_shot=event.is_one_shot)
+    if isinstance(event, TakenOutOfService):
+        return partial(take_out_of_service, work_order=event.work_order)
+    return {Acknowledged: acknowledge, Reset: reset, Unshelved: unshelve, ReturnedToService: return_to_service}[
+        type(event)
+    ]
 
 
 def read_entries(owner: Engine) -> list[JournalEntry]:
@@ -392,6 +475,7 @@ def read_entries(owner: Engine) -> list[JournalEntry]:
         JournalEntry(
             rule_id=row.rule_id,
             event_id=row.event_id,
+            happening=Happening(row.happening),
             previous=AlarmState(row.previous_state),
             state=AlarmState(row.state),
             trigger=Trigger(row.trigger),
@@ -400,6 +484,7 @@ def read_entries(owner: Engine) -> list[JournalEntry]:
             quality=row.quality,
             person=row.person,
             comment=row.comment,
+            detail=row.detail,
         )
         for row in rows
     ]

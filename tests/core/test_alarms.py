@@ -1,90 +1,263 @@
-"""The alarm state machine against the ISA-18.2 transition table."""
+"""The alarm state machine against the transition table of ISA-18.2 and IEC 62682, and against whatever may happen."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from control_room.core.alarms import (
+    SUPPRESSED,
     Acknowledged,
     Alarm,
     AlarmEvent,
+    AlarmKind,
+    AlarmRule,
     AlarmState,
     IllegalTransition,
+    JournalEntry,
+    Priority,
     Raised,
+    Reset,
     Returned,
+    ReturnedToService,
+    Shelved,
+    TakenOutOfService,
+    Unshelved,
     step,
 )
 from tests.fakes import START
 
-RAISED = Raised(START, 5.0, 0)
-RETURNED = Returned(START, 1.0, 0)
+PLAIN = AlarmRule(7, 1, AlarmKind.H, Priority.HIGH)
+LATCHING = replace(PLAIN, is_latching=True)
+UP, DOWN = Raised(START, 5.0, 0), Returned(START, 1.0, 0)
+RESET = Reset(START, "ada")
+SHELVE = Shelved(START, START + timedelta(hours=1), "ada", "pump test")
+ONE_SHOT = replace(SHELVE, is_one_shot=True)
+BACK = Unshelved(START, "ada")
+EXPIRE = Unshelved(START)
+OUT = TakenOutOfService(START, "eva", "sensor is exchanged", "WO 17")
+IN = ReturnedToService(START, "eva")
 
 
-def acknowledge(event_id: int) -> Acknowledged:
+def ack(event_id: int) -> Acknowledged:
     return Acknowledged(START, event_id, "ada")
 
 
+def walk(events: list[AlarmEvent], rule: AlarmRule = PLAIN) -> tuple[Alarm, list[JournalEntry | None]]:
+    alarm, entries = Alarm(rule.id), []
+    for event in events:
+        alarm, entry = step(alarm, event, rule)
+        entries.append(entry)
+    return alarm, entries
+
+
 @pytest.mark.parametrize(
-    ("events", "states"),
+    ("row", "events", "states"),
     [
-        ([RAISED], "UNACK"),
-        ([RAISED, RAISED], "UNACK -"),
-        ([RETURNED], "-"),
-        ([RAISED, acknowledge(1)], "UNACK ACKED"),
-        ([RAISED, RETURNED], "UNACK RTNUN"),
-        ([RAISED, acknowledge(1), RETURNED], "UNACK ACKED NORM"),
-        ([RAISED, RETURNED, acknowledge(1)], "UNACK RTNUN NORM"),
-        ([RAISED, RETURNED, RAISED], "UNACK RTNUN UNACK"),
-        ([RAISED, acknowledge(1), RETURNED, RAISED], "UNACK ACKED NORM UNACK"),
+        ("1", [UP], "UNACK"),
+        ("1, nothing new", [UP, UP], "UNACK -"),
+        ("1, nothing there", [DOWN], "-"),
+        ("2", [UP, ack(1)], "UNACK ACKED"),
+        ("3", [UP, DOWN], "UNACK RTNUN"),
+        ("5", [UP, ack(1), DOWN], "UNACK ACKED NORM"),
+        ("7", [UP, DOWN, ack(1)], "UNACK RTNUN NORM"),
+        ("8", [UP, DOWN, UP, ack(2)], "UNACK RTNUN UNACK ACKED"),
+        ("13 of A, 14 quiet", [SHELVE, BACK], "SHLVD NORM"),
+        ("13 of B, 14 loud", [UP, SHELVE, BACK], "UNACK SHLVD UNACK"),
+        ("13 of C, 14 expired", [UP, ack(1), SHELVE, EXPIRE], "UNACK ACKED SHLVD UNACK"),
+        ("13 of D, 14 quiet", [UP, DOWN, SHELVE, BACK], "UNACK RTNUN SHLVD NORM"),
+        ("13 again: another end", [SHELVE, SHELVE], "SHLVD SHLVD"),
+        ("rule i: shelved goes on to be judged", [SHELVE, UP, DOWN, UP, EXPIRE], "SHLVD SHLVD SHLVD SHLVD UNACK"),
+        ("15", [UP, ONE_SHOT, DOWN], "UNACK SHLVD NORM"),
+        ("15, then heard again", [UP, ONE_SHOT, DOWN, UP], "UNACK SHLVD NORM UNACK"),
+        ("18 of A, 19 quiet", [OUT, IN], "OOSRV NORM"),
+        ("18 of B, 19 loud", [UP, OUT, IN], "UNACK OOSRV UNACK"),
+        ("18 of C", [UP, ack(1), OUT, DOWN, IN], "UNACK ACKED OOSRV OOSRV NORM"),
+        ("18 of D", [UP, DOWN, OUT, IN], "UNACK RTNUN OOSRV NORM"),
+        ("rule ii: out of service and shelved", [UP, SHELVE, OUT, BACK, IN], "UNACK SHLVD OOSRV OOSRV UNACK"),
+        ("rule ii, the other way", [UP, SHELVE, OUT, IN, BACK], "UNACK SHLVD OOSRV SHLVD UNACK"),
+        ("15 while out of service", [UP, ONE_SHOT, OUT, DOWN, IN], "UNACK SHLVD OOSRV OOSRV NORM"),
     ],
 )
-def test_transitions_of_standards_section_1_2(events: list[AlarmEvent], states: str) -> None:
-    alarm, seen = Alarm(rule_id=7), []
-    for event in events:
-        alarm, entry = step(alarm, event)
-        seen.append(entry.state.value if entry else "-")
-    assert " ".join(seen) == states
+def test_transitions_of_alarms_that_do_not_latch(row: str, events: list[AlarmEvent], states: str) -> None:
+    _, entries = walk(events)
+    assert " ".join(entry.state.value if entry else "-" for entry in entries) == states, row
 
 
-def test_acknowledging_an_earlier_occurrence_is_refused() -> None:
-    alarm, _ = step(Alarm(7), RAISED)
-    alarm, _ = step(alarm, RETURNED)
-    alarm, _ = step(alarm, RAISED)
+@pytest.mark.parametrize(
+    ("row", "events", "states"),
+    [
+        ("4, 9, 10", [UP, DOWN, ack(1), RESET], "UNACK LU LA NORM"),
+        ("6, 10", [UP, ack(1), DOWN, RESET], "UNACK ACKED LA NORM"),
+        ("11 of LU", [UP, DOWN, UP], "UNACK LU UNACK"),
+        ("11 of LA", [UP, ack(1), DOWN, UP], "UNACK ACKED LA UNACK"),
+        ("13 of LU, 14", [UP, DOWN, SHELVE, BACK], "UNACK LU SHLVD NORM"),
+        ("13 of LA, 14", [UP, ack(1), DOWN, SHELVE, BACK], "UNACK ACKED LA SHLVD NORM"),
+        ("18 of LU, 19", [UP, DOWN, OUT, IN], "UNACK LU OOSRV NORM"),
+        ("nothing latches unheard", [SHELVE, UP, DOWN, BACK], "SHLVD SHLVD SHLVD NORM"),
+    ],
+)
+def test_transitions_of_alarms_that_latch(row: str, events: list[AlarmEvent], states: str) -> None:
+    _, entries = walk(events, LATCHING)
+    assert " ".join(entry.state.value if entry else "-" for entry in entries) == states, row
+
+
+@pytest.mark.parametrize(
+    ("events", "refused", "words"),
+    [
+        ([], ack(0), "Somebody acknowledged it already"),
+        ([UP, DOWN, UP], ack(1), "raised again"),
+        ([UP, ack(1)], ack(1), "ada acknowledged it already"),
+        ([UP, SHELVE], ack(1), "nothing to acknowledge"),
+        ([UP, OUT], ack(1), "nothing to acknowledge"),
+        ([UP], RESET, "its condition is still there"),
+        ([UP, DOWN], RESET, "Acknowledge it first"),
+        ([], RESET, "not latched"),
+        ([OUT], SHELVE, "out of service"),
+        ([], replace(SHELVE, comment=" "), "reason"),
+        ([], replace(SHELVE, until=START), "in the future"),
+        ([], replace(SHELVE, until=START + timedelta(hours=8, seconds=1)), "at most 480 min"),
+        ([], BACK, "not shelved"),
+        ([UP], EXPIRE, "not shelved"),
+        ([OUT], OUT, "already"),
+        ([], replace(OUT, comment=""), "reason"),
+        ([], IN, "in service"),
+    ],
+)
+def test_what_is_not_in_the_table_is_refused_in_words(
+    events: list[AlarmEvent], refused: AlarmEvent, words: str
+) -> None:
+    alarm, _ = walk(events, LATCHING)
+    with pytest.raises(IllegalTransition, match=words):
+        step(alarm, refused, LATCHING)
+
+
+def test_what_may_not_be_shelved_is_not() -> None:
+    with pytest.raises(IllegalTransition, match="may not be shelved"):
+        step(Alarm(7), SHELVE, replace(PLAIN, shelving_limit_s=0))
+
+
+def test_what_comes_back_from_the_shelf_is_a_new_occurrence() -> None:
+    alarm, entries = walk([UP, SHELVE, EXPIRE])
+    assert (alarm.event_id, alarm.is_acknowledged) == (2, False)
     with pytest.raises(IllegalTransition, match="raised again"):
-        step(alarm, acknowledge(1))
-    assert alarm.state is AlarmState.UNACKNOWLEDGED
+        step(alarm, ack(1))
+    assert entries[-1] is not None
+    assert (entries[-1].trigger, entries[-1].person) == ("timer", "")
 
 
-def test_acknowledging_twice_names_who_did_it() -> None:
-    alarm, _ = step(Alarm(7), RAISED)
-    alarm, _ = step(alarm, acknowledge(1))
-    with pytest.raises(IllegalTransition, match="ada"):
-        step(alarm, acknowledge(1))
+def test_the_sequence_of_opc_ua_part_9_annex_b_1() -> None:
+    """Table B.1: active and acknowledged, then inactive; active again, inactive, then acknowledged."""
+    events: list[AlarmEvent] = [UP, ack(1), DOWN, UP, DOWN, ack(2)]
+    seen, alarm = [], Alarm(7)
+    for event in events:
+        alarm, _ = step(alarm, event)
+        # Retain: whether the condition is of interest to a client
+        seen.append((alarm.is_active, alarm.is_acknowledged, alarm.state is not AlarmState.NORMAL))
+    assert seen == [
+        (True, False, True),
+        (True, True, True),
+        (False, True, False),
+        (True, False, True),
+        (False, False, True),
+        (False, True, False),
+    ]
 
 
-def test_acknowledging_what_was_never_raised_is_refused() -> None:
-    with pytest.raises(IllegalTransition):
-        step(Alarm(7), acknowledge(0))
+class Life(RuleBasedStateMachine):
+    """Anything may happen to an alarm, in any order."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.alarm = Alarm(7)
+        self.journal: list[JournalEntry] = []
+        self.rule = PLAIN
+        self.now = START
+        self.acknowledged: set[int] = set()
 
-@given(st.lists(st.sampled_from(["raise", "return", "ack", "old ack"])))
-def test_an_acknowledgement_never_hides_a_new_occurrence(names: list[str]) -> None:
-    alarm, journal = Alarm(7), []
-    for name in names:
-        events: dict[str, AlarmEvent] = {
-            "raise": RAISED,
-            "return": RETURNED,
-            "ack": acknowledge(alarm.event_id),
-            "old ack": acknowledge(alarm.event_id - 1),
-        }
+    def _do(self, event: AlarmEvent) -> bool:
+        before = self.alarm
         try:
-            after, entry = step(alarm, events[name])
+            self.alarm, entry = step(before, event, self.rule)
         except IllegalTransition:
-            assert name in ("ack", "old ack")
-            continue
+            return False
+        assert (entry is None) == (self.alarm is before)
         if entry is not None:
-            assert (entry.previous, entry.state) == (alarm.state, after.state)
-            journal.append(entry)
-        alarm = after
-    assert alarm.event_id == sum(entry.state is AlarmState.UNACKNOWLEDGED for entry in journal)
-    assert alarm.state is (journal[-1].state if journal else AlarmState.NORMAL)
+            assert (entry.previous, entry.state) == (before.state, self.alarm.state)
+            self.journal.append(entry)
+        return True
+
+    def _time(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+    @rule(is_latching=st.booleans())
+    def configure(self, is_latching: bool) -> None:
+        self.rule = replace(self.rule, is_latching=is_latching)
+
+    @rule(value=st.floats(allow_nan=False) | st.none())
+    def rise(self, value: float | None) -> None:
+        self._do(Raised(self._time(), value, 0))
+
+    @rule()
+    def go(self) -> None:
+        self._do(Returned(self._time(), 0.0, 0))
+
+    @rule(back=st.integers(0, 2))
+    def acknowledge(self, back: int) -> None:
+        event_id = self.alarm.event_id - back
+        if self._do(Acknowledged(self._time(), event_id, "ada")):
+            # an acknowledgement never hides a new alarm
+            assert back == 0
+            assert event_id not in self.acknowledged
+            self.acknowledged.add(event_id)
+
+    @rule()
+    def reset(self) -> None:
+        self._do(Reset(self._time(), "ada"))
+
+    @rule(minutes=st.integers(-5, 600), is_one_shot=st.booleans())
+    def shelve(self, minutes: int, is_one_shot: bool) -> None:
+        time = self._time()
+        is_done = self._do(Shelved(time, time + timedelta(minutes=minutes), "ada", "why", is_one_shot))
+        assert not (is_done and not 0 < minutes <= 480)
+
+    @rule(person=st.sampled_from(["ada", ""]))
+    def unshelve(self, person: str) -> None:
+        self._do(Unshelved(self._time(), person))
+
+    @rule()
+    def take_out_of_service(self) -> None:
+        self._do(TakenOutOfService(self._time(), "eva", "why"))
+
+    @rule()
+    def return_to_service(self) -> None:
+        self._do(ReturnedToService(self._time(), "eva"))
+
+    @precondition(lambda self: self.alarm.is_suppressed)
+    @invariant()
+    def what_is_suppressed_is_told_to_nobody(self) -> None:
+        assert self.alarm.is_acknowledged
+        assert not self.alarm.is_latched
+        assert self.alarm.state in SUPPRESSED
+
+    @invariant()
+    def the_process_number_tells_whether_the_condition_holds(self) -> None:
+        assert self.alarm.is_active == (self.alarm.process_number % 2 == 1)
+
+    @invariant()
+    def an_alarm_that_is_on_and_heard_is_announced_or_was_acknowledged(self) -> None:
+        alarm = self.alarm
+        if alarm.is_active and not alarm.is_suppressed and alarm.is_acknowledged:
+            assert alarm.event_id in self.acknowledged
+
+    @invariant()
+    def the_journal_ends_where_the_alarm_is(self) -> None:
+        last = self.journal[-1] if self.journal else None
+        assert self.alarm.state is (last.state if last else AlarmState.NORMAL)
+        assert all(one.state is two.previous for one, two in zip(self.journal, self.journal[1:], strict=False))
+
+
+TestLife = Life.TestCase

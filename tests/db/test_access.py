@@ -28,7 +28,7 @@ VIEWED = frozenset(
     | {"alarm_rule", "alarm", "alarm_journal", "latest", "sample", "link_status", "collector_status"}
 )
 TENANTS = VIEWED - {"alembic_version", "collector_status", "municipality"}
-KEPT_BY_COLLECTOR = frozenset({"latest", "alarm", "link_status", "collector_status"})
+KEPT_BY_COLLECTOR = frozenset({"latest", "link_status", "collector_status"})
 # what is the same for everybody needs no policy, and partitions are read through their parent alone
 WITHOUT_POLICY = frozenset({"alembic_version", "action", "role_right"})
 COLUMNS = frozenset({"id", "municipality_id", "name", "driver", "is_enabled"})
@@ -38,9 +38,9 @@ GRANTS = frozenset(
     | {("viewer", "SELECT", f"connection.{name}") for name in COLUMNS}
     | {(role, "SELECT", "audit") for role in ("auditor", "administrator")}
     | {("collector_service", "SELECT", name) for name in VIEWED}
-    | {("collector_service", "INSERT", name) for name in ("sample", "alarm_journal", "sample_*")}
+    | {("collector_service", "INSERT", name) for name in ("sample", "sample_*")}
     | {("collector_service", deed, name) for deed in ("INSERT", "UPDATE", "DELETE") for name in KEPT_BY_COLLECTOR}
-    | {("collector_service", "USAGE", name) for name in ("latest_seq", "alarm_seq", "alarm_journal_id_seq")}
+    | {("collector_service", "USAGE", "latest_seq")}
 )
 POLICIES = frozenset(
     {("tenant", name, "{viewer}") for name in VIEWED - {"alembic_version", "collector_status"}}
@@ -51,7 +51,8 @@ PEOPLE_CALL = frozenset(
     {"sign_in", "sign_out", "who_am_i", "change_password", "my_password_history", "acknowledge_alarms"}
     | {"comment_alarm", "configure_rule", "configure_tag", "create_person", "set_membership", "set_enabled"}
     | {"reset_password", "end_session", "save_municipality", "create_station", "list_people", "list_stations"}
-    | {"list_sessions", "note_export"}
+    | {"list_sessions", "note_export", "reset_alarms", "shelve_alarms", "unshelve_alarms", "take_out_of_service"}
+    | {"return_to_service"}
 )
 CALLS: Mapping[str, frozenset[str]] = {
     "person": PEOPLE_CALL,
@@ -59,11 +60,16 @@ CALLS: Mapping[str, frozenset[str]] = {
     "auditor": frozenset({"municipalities_where", "verify_audit"}),
     "administrator": frozenset({"municipalities_where", "verify_audit"}),
     "station_service": frozenset({"report_failed_sign_in", "sign_in_wait_s"}),
-    "collector_service": frozenset({"ensure_sample_partitions", "alarm_state", "take_turn"}),
+    "collector_service": frozenset({"ensure_sample_partitions", "take_turn", "record_process", "end_shelvings"}),
 }
 # every call that acts, {rule} and {place} of the tenant; none of them changes anything for those who may
 ACTS: tuple[tuple[Action, str, bool], ...] = (
     (Action.ACKNOWLEDGE, "SELECT is_done, answer FROM acknowledge_alarms('{{{rule}}}', '{{1}}', 'seen')", True),
+    (Action.ACKNOWLEDGE, "SELECT is_done, answer FROM reset_alarms('{{{rule}}}', '{{1}}', '')", True),
+    (Action.SHELVE, "SELECT is_done, answer FROM shelve_alarms('{{{rule}}}', '{{1}}', 0, false, 'x')", True),
+    (Action.SHELVE, "SELECT is_done, answer FROM unshelve_alarms('{{{rule}}}', '{{1}}', '')", True),
+    (Action.SERVICE, "SELECT is_done, answer FROM take_out_of_service('{{{rule}}}', '{{1}}', '', '')", True),
+    (Action.SERVICE, "SELECT is_done, answer FROM return_to_service('{{{rule}}}', '{{1}}', '')", True),
     (Action.COMMENT, "SELECT is_done, answer FROM comment_alarm({rule}, 1, '')", True),
     (Action.CONFIGURE, "SELECT * FROM configure_rule({rule}, '{{\"priority\": 99}}', '')", True),
     (Action.CONFIGURE, "SELECT * FROM configure_tag({tag}, '{{\"decimals\": 99}}', '')", True),
@@ -88,8 +94,8 @@ LINKS = (
     " SELECT id, 'up', now(), '', 1, 1, 0 FROM connection"
 )
 JOURNAL = (
-    "INSERT INTO alarm_journal (rule_id, event_id, previous_state, state, trigger, source_time, quality, alarm_limit,"
-    " priority, message) SELECT id, 1, 'NORM', 'UNACK', 'process', now(), 0, 0, 1, 'x' FROM alarm_rule"
+    "INSERT INTO alarm_journal (rule_id, event_id, happening, previous_state, state, trigger, source_time, quality, alarm_limit,"
+    " priority, message) SELECT id, 1, 'raised', 'NORM', 'UNACK', 'process', now(), 0, 0, 1, 'x' FROM alarm_rule"
 )
 
 
@@ -216,7 +222,7 @@ def expected(login: str, table: str, deed: str) -> bool:
         if deed == "SELECT":
             return table in VIEWED
         if deed == "INSERT":
-            return table in KEPT_BY_COLLECTOR | {"sample", "alarm_journal"} or is_partition
+            return table in KEPT_BY_COLLECTOR | {"sample"} or is_partition
         return deed in ("UPDATE", "DELETE") and table in KEPT_BY_COLLECTOR
     if deed != "SELECT" or login == "o_nobody":
         return False

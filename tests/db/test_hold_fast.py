@@ -22,8 +22,8 @@ ALARMS = (
     " SELECT id, true, false, 1, 0, id FROM alarm_rule"
 )
 JOURNAL = (
-    "INSERT INTO alarm_journal (rule_id, event_id, previous_state, state, trigger, source_time, quality, alarm_limit,"
-    " priority, message) VALUES (1, 1, 'NORM', 'UNACK', 'process', now(), 0, 0, 1, 'x')"
+    "INSERT INTO alarm_journal (rule_id, event_id, happening, previous_state, state, trigger, source_time, quality, alarm_limit,"
+    " priority, message) VALUES (1, 1, 'raised', 'NORM', 'UNACK', 'process', now(), 0, 0, 1, 'x')"
 )
 ACKNOWLEDGE = "SELECT answer FROM acknowledge_alarms('{1}', '{1}', '')"
 COMMENT = "SELECT answer FROM comment_alarm(1, 1, 'x')"

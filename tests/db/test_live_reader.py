@@ -8,7 +8,7 @@ import psutil
 import pytest
 from sqlalchemy import Engine, text
 
-from control_room.core.alarms import Alarm, Raised, Returned, step
+from control_room.core.alarms import Alarm, ProcessChange, Raised, Returned
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkState, LinkStatus
 from db import live_reader
@@ -122,16 +122,12 @@ async def test_alarms_are_told_as_they_change(
     reader: LiveReader, listener: Listener, thread: DatabaseThread, operator: Engine
 ) -> None:
     store = PostgresAlarmStore(thread)
-    raised, entry = step(Alarm(1), Raised(START, 1.0, 0))
-    assert entry is not None
-    await store.record([(raised, entry)])
+    await store.record([ProcessChange(1, 1, Raised(START, 1.0, 0))])
     listener.until(lambda: 1 in listener.board and listener.board[1].is_active)
     with operator.begin() as connection:
         acknowledge(connection, [(1, 1)], "")
     listener.until(lambda: listener.board[1].is_acknowledged)
-    gone, entry = step(raised, Returned(START, 1.0, 0))
-    assert entry is not None
-    await store.record([(gone, entry)])
+    await store.record([ProcessChange(1, 2, Returned(START, 1.0, 0))])
     listener.until(lambda: listener.board[1].state == "NORM")
 
 

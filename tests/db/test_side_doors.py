@@ -40,8 +40,9 @@ SECRETS = (
         " SELECT id, municipality_id = 2, true, 1, CASE municipality_id WHEN 2 THEN 42 END, 0, id FROM alarm_rule"
     ),
     (
-        "INSERT INTO alarm_journal (rule_id, event_id, previous_state, state, trigger, source_time, quality, alarm_limit,"
-        " priority, message) SELECT id, 1, 'NORM', 'UNACK', 'process', now(), 0, 0, 1, message FROM alarm_rule"
+        "INSERT INTO alarm_journal (rule_id, event_id, happening, previous_state, state, trigger, source_time, quality,"
+        " alarm_limit, priority, message)"
+        " SELECT id, 1, 'raised', 'NORM', 'UNACK', 'process', now(), 0, 0, 1, message FROM alarm_rule"
     ),
     "SELECT ensure_sample_partitions(current_date, current_date)",
     "INSERT INTO sample SELECT now(), municipality_id * 21, id, 0, municipality_id FROM tag",

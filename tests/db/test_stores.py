@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
-from control_room.core.alarms import Acknowledged, Alarm, IllegalTransition, JournalEntry, Raised, Returned, step
+from control_room.core.alarms import ProcessChange, Raised
 from control_room.core.errors import Refused
 from control_room.core.plant import Plant
 from control_room.core.samples import BAD, BAD_SENSOR_FAILURE, Sample
-from db.alarm_journal import acknowledge, read_journal
+from db.alarm_journal import acknowledge
 from db.engine import translated
 from db.history import read_history
 from db.network_store import read_networks
@@ -120,66 +120,30 @@ async def test_history_keeps_extremes_and_what_held_before(
     assert piece.time_s.size == (501 if columns == 1000 else 10)
 
 
-async def record(store: PostgresAlarmStore, alarm: Alarm, event: Raised | Returned) -> Alarm:
-    after, entry = step(alarm, event)
-    if isinstance(entry, JournalEntry):
-        await store.record([(after, entry)])
-    return after
-
-
-async def test_the_database_and_the_state_machine_agree(
-    thread: DatabaseThread, operator: Engine, station: Engine
-) -> None:
-    store, random, alarm = PostgresAlarmStore(thread), Random(7), Alarm(1)
-    journal_states = []
-    for _ in range(60):
-        act = random.choice(["raise", "return", "ack", "old ack"])
-        before = alarm.state
-        if act == "raise":
-            alarm = await record(store, alarm, Raised(START, 1.0, 0))
-        elif act == "return":
-            alarm = await record(store, alarm, Returned(START, 2.0, 0))
-        else:
-            event_id = alarm.event_id - (act == "old ack")
-            with operator.begin() as connection:
-                [answer] = acknowledge(connection, [(1, event_id)], "seen")
-            event = Acknowledged(START, event_id, "ada")
-            if answer.is_done:
-                alarm, _ = step(alarm, event)
-            else:
-                with pytest.raises(IllegalTransition) as refusal:
-                    step(alarm, event)
-                assert alarm.event_id == 0 or answer.words == str(refusal.value)
-        if alarm.state is not before:
-            journal_states.append((before, alarm.state))
-        if alarm.event_id:
-            [stored] = await store.read_alarms()
-            assert (stored.state, stored.event_id, stored.is_active) == (alarm.state, alarm.event_id, alarm.is_active)
-    with station.connect() as connection:
-        rows = read_journal(connection, limit=1000)
-    # an alarm that is raised while still unacknowledged and active changes nothing, so every row is a change
-    assert [(row.previous, row.state) for row in reversed(rows)] == journal_states
-
-
-async def test_acknowledgements_reach_the_collector_once(thread: DatabaseThread, operator: Engine) -> None:
-    store = PostgresAlarmStore(thread)
-    await record(store, Alarm(1), Raised(START, 1.0, 0))
-    _, after = await store.read_acknowledgements(-1)
-    with operator.begin() as connection:
-        acknowledge(connection, [(1, 1)], "seen")
-    found, after = await store.read_acknowledgements(after)
-    assert [(rule_id, ack.person, ack.comment) for rule_id, ack in found] == [(1, "ada", "seen")]
-    assert (await store.read_acknowledgements(after))[0] == []
-
-
 async def test_who_may_not_acknowledge_is_refused(thread: DatabaseThread, station: Engine) -> None:
-    await record(PostgresAlarmStore(thread), Alarm(1), Raised(START, 1.0, 0))
+    await PostgresAlarmStore(thread).record([ProcessChange(1, 1, Raised(START, 1.0, 0))])
     with station.connect() as connection, pytest.raises(Refused), translated():
         acknowledge(connection, [(1, 1)], "")
 
 
 async def test_the_journal_is_append_only(thread: DatabaseThread, owner: Engine) -> None:
-    await record(PostgresAlarmStore(thread), Alarm(1), Raised(START, 1.0, 0))
+    await PostgresAlarmStore(thread).record([ProcessChange(1, 1, Raised(START, 1.0, 0))])
     for statement in ("DELETE FROM alarm_journal", "UPDATE alarm_journal SET person = 'x'", "TRUNCATE alarm_journal"):
         with owner.connect() as connection, pytest.raises(Refused, match="append-only"), translated():
             connection.execute(text(statement))
+
+
+async def test_the_collector_writes_no_alarm_by_itself(collector: Engine, thread: DatabaseThread) -> None:
+    await PostgresAlarmStore(thread).record([ProcessChange(1, 1, Raised(START, 1.0, 0))])
+    for statement in (
+        "UPDATE alarm SET is_acknowledged = true",
+        "DELETE FROM alarm",
+        "INSERT INTO alarm_journal DEFAULT VALUES",
+        "SELECT step_alarm(1, 'acknowledged', now(), NULL, NULL, 'ada', '', '', '{\"event_id\": 1}')",
+        "SELECT act_on_alarms('acknowledge', 'acknowledged', '{1}', '{1}', '{}', '')",
+    ):
+        with collector.connect() as connection, pytest.raises(Refused), translated():
+            connection.execute(text(statement.replace(": ", "\\: ")))
+    forged = text("SELECT record_process('{1}', '{2}', '{acknowledged}', ARRAY[now()], '{1}', '{0}')")
+    with collector.connect() as connection, pytest.raises(Refused, match="nothing else"), translated():
+        connection.execute(forged)

@@ -1,10 +1,11 @@
 """The alarm desk: from samples to recorded alarms, over restarts and a database that is away."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
-from control_room.core.alarms import AlarmKind, AlarmRule, AlarmState, Priority
+from control_room.core.alarms import AlarmKind, AlarmRule, AlarmState, Priority, Shelved
 from control_room.services.alarm_desk import AlarmDesk
 from tests.fakes import FakeAlarmStore, FakeClock, sample
 
@@ -63,20 +64,33 @@ async def test_an_alarm_that_ended_while_nobody_watched_returns() -> None:
     assert store.alarms[1].state is AlarmState.RETURNED
 
 
-async def test_acknowledgements_are_learned_and_a_new_occurrence_needs_a_new_one() -> None:
+async def test_a_new_occurrence_needs_a_new_acknowledgement() -> None:
     store, clock = FakeAlarmStore(), FakeClock()
     desk = await desk_on(store, clock)
     desk.take([sample(10, 9.0)])
-    running = asyncio.create_task(desk.run())
-    while not store.journal:
-        await asyncio.sleep(0)
+    await desk.flush()
     store.acknowledge(1, "ada", clock.now)
-    clock.pass_s(1)
     desk.take([sample(10, 1.0), sample(10, 9.0)])
-    while len(store.journal) < 4:
+    await desk.flush()
+    assert (store.alarms[1].event_id, store.alarms[1].state) == (2, AlarmState.UNACKNOWLEDGED)
+
+
+async def test_a_shelving_runs_out_by_the_clock() -> None:
+    clock = FakeClock()
+    store = FakeAlarmStore(clock=clock)
+    desk = await desk_on(store, clock)
+    store.act(1, Shelved(clock.now, clock.now + timedelta(minutes=15), "ada", "pump test"))
+    desk.take([sample(10, 9.0)])
+    running = asyncio.create_task(desk.run())
+    while len(store.journal) < 2:
         await asyncio.sleep(0)
+    assert store.alarms[1].state is AlarmState.SHELVED
+    clock.pass_s(901)
+    desk.take([sample(20, 9.0)])
+    async with asyncio.timeout(5):
+        while store.alarms[1].state is AlarmState.SHELVED:
+            await asyncio.sleep(0.01)
     running.cancel()
-    assert store.alarms[1].event_id == 2
     assert store.alarms[1].state is AlarmState.UNACKNOWLEDGED
 
 

@@ -37,7 +37,7 @@ from control_room.ui.operations import Operations
 from control_room.ui.room import Room
 from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
-from db.alarm_journal import AckAnswer, acknowledge
+from db.alarm_journal import AlarmAnswer, acknowledge
 from db.history import read_history
 from tests.fakes import FakeClock
 
@@ -99,9 +99,9 @@ def fake_history(tag_id: int, start: datetime, end: datetime, columns: int) -> T
     return of_samples(tag_id, start.timestamp(), end.timestamp(), time_s, value, grade)
 
 
-def all_done(occurrences: list[tuple[int, int]], comment: str) -> list[AckAnswer]:
+def all_done(occurrences: list[tuple[int, int]], comment: str) -> list[AlarmAnswer]:
     """Acknowledge everything."""
-    return [AckAnswer(rule_id, event_id, True, "") for rule_id, event_id in occurrences]
+    return [AlarmAnswer(rule_id, event_id, True, "") for rule_id, event_id in occurrences]
 
 
 def _tags() -> list[Tag]:

@@ -12,7 +12,7 @@ from control_room.core.alarms import Priority
 from control_room.core.errors import DatabaseUnavailable
 from control_room.ui.operations import Work
 from control_room.ui.views.alarms import AlarmsView
-from db.alarm_journal import AckAnswer, acknowledge
+from db.alarm_journal import AlarmAnswer, acknowledge
 from tests.ui.rooms import Stage
 
 
@@ -101,9 +101,9 @@ def test_a_second_press_before_the_answer_asks_nothing(view: AlarmsView, stage: 
 
 
 def test_every_refusal_is_told_with_its_alarm(view: AlarmsView, stage: Stage) -> None:
-    def refuse(occurrences: list[tuple[int, int]], comment: str) -> list[AckAnswer]:
+    def refuse(occurrences: list[tuple[int, int]], comment: str) -> list[AlarmAnswer]:
         words = "The alarm has been raised again since. Look at the new occurrence first."
-        return [AckAnswer(rule, event, number != 0, words) for number, (rule, event) in enumerate(occurrences)]
+        return [AlarmAnswer(rule, event, number != 0, words) for number, (rule, event) in enumerate(occurrences)]
 
     stage.acting.answers = {acknowledge: refuse}
     wanted = select(view, 0, 1, 2, 3, 4, 5)
@@ -190,8 +190,8 @@ def test_a_question_is_answered_by_enter_and_the_focus_goes_back(view: AlarmsVie
 
 
 def test_a_comment_of_what_was_refused_stays(view: AlarmsView, stage: Stage) -> None:
-    def refuse(occurrences: list[tuple[int, int]], comment: str) -> list[AckAnswer]:
-        return [AckAnswer(rule, event, False, "A colleague was faster.") for rule, event in occurrences]
+    def refuse(occurrences: list[tuple[int, int]], comment: str) -> list[AlarmAnswer]:
+        return [AlarmAnswer(rule, event, False, "A colleague was faster.") for rule, event in occurrences]
 
     stage.acting.answers = {acknowledge: refuse}
     select(view, 0, 1)

@@ -13,7 +13,7 @@ from control_room.ui.console import Console
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
 from control_room.ui.view_spec import Place, ViewSpec
-from db.alarm_journal import AckAnswer, acknowledge
+from db.alarm_journal import AlarmAnswer, acknowledge
 from widgets.alarm_table import AlarmFilter, AlarmRow, AlarmTable
 from widgets.quality import STATE_WORDS
 
@@ -248,7 +248,7 @@ class AlarmsView(QWidget):
             self._is_asking = False
             self._count()
 
-    def _tell(self, refused: Sequence[AckAnswer], count: int) -> None:
+    def _tell(self, refused: Sequence[AlarmAnswer], count: int) -> None:
         if not refused:
             return
         lines = [f"{self._name(answer.rule_id)}: {answer.words}" for answer in refused[:_TOLD]]
