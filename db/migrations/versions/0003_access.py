@@ -1219,7 +1219,8 @@ BEGIN
         EXECUTE format('ALTER TABLE public.%I DISABLE ROW LEVEL SECURITY', one.name);
     END LOOP;
     FOR one IN SELECT attrelid::regclass AS place, attname AS name FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
-            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0 AND attstattarget = 0 LOOP
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0
+            AND NOT attisdropped AND attstattarget = 0 LOOP
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS -1', one.place, one.name);
     END LOOP;
     FOR one IN SELECT oid::regprocedure AS name FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND (
