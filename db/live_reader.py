@@ -218,7 +218,8 @@ class _LiveRead:
         is_whole = self._alarm_seq < 0
         query = select(alarm).where(alarm.c.seq > self._alarm_seq).order_by(alarm.c.seq)
         if is_whole:
-            query = query.where(alarm.c.is_active | ~alarm.c.is_acknowledged)
+            is_set_aside = alarm.c.shelved_until.is_not(None) | alarm.c.out_of_service_time.is_not(None)
+            query = query.where(alarm.c.is_active | ~alarm.c.is_acknowledged | alarm.c.is_latched | is_set_aside)
             # what becomes normal between two reads must be told as well: remember where this reading began
             newest = self._connection.execute(text("SELECT coalesce(max(seq), 0) FROM alarm")).scalar() or 0
         rows = self._connection.execute(query).all()

@@ -5,6 +5,7 @@ a flood the whole is sorted anew, a few milliseconds for 10,000 rows where a sor
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +28,7 @@ from control_room.core.samples import Sample
 from control_room.core.tags import Tag
 from widgets.alarm_symbol import paint_alarm_symbol
 from widgets.palette import LIGHT, Palette
-from widgets.quality import STATE_WORDS, explanation
+from widgets.quality import STATE_WORDS, age_text, explanation
 from widgets.value_cell import aged_text, fitting, paint_value
 
 Index = QModelIndex | QPersistentModelIndex
@@ -69,6 +70,11 @@ class AlarmRow:
         """Return whether nobody has acknowledged it."""
         return not self.alarm.is_acknowledged
 
+    @property
+    def is_standing(self) -> bool:
+        """Return whether the condition holds, or the alarm is latched as if it did."""
+        return self.alarm.is_active or self.alarm.is_latched
+
     def raised_s(self) -> float:
         """Return when it was raised in seconds since 1970."""
         return self.alarm.raised_time.timestamp() if self.alarm.raised_time else 0.0
@@ -99,10 +105,14 @@ def _state_text(row: AlarmRow) -> str:
 
 
 def _narrow_state_text(row: AlarmRow) -> str:
-    return f"ack. {row.alarm.acknowledged_by}" if row.alarm.acknowledged_by else _state_text(row)
+    is_told = row.alarm.acknowledged_by and not row.alarm.is_suppressed
+    return f"ack. {row.alarm.acknowledged_by}" if is_told else _state_text(row)
 
 
 def _by_text(row: AlarmRow) -> str:
+    aside = row.alarm.out_of_service or row.alarm.shelving
+    if aside is not None:
+        return f"{aside.person}: {aside.reason}"
     if not row.alarm.acknowledged_by:
         return ""
     return f"{row.alarm.acknowledged_by}, {time_text(row.alarm.acknowledged_time)}"
@@ -144,6 +154,11 @@ COLUMNS = (
 )
 
 
+def shelf_of(row: AlarmRow) -> AlarmState | None:
+    """Return the list of what is set aside that the row is in, None for the board itself."""
+    return row.alarm.state if row.alarm.is_suppressed else None
+
+
 def board_order(row: AlarmRow) -> SortKey:
     """Return the board's own order: by priority, the newest first."""
     return (int(row.rule.priority), -row.raised_s(), row.rule.id)
@@ -158,9 +173,12 @@ class AlarmFilter:
     state: AlarmState | None = None
     municipality: str = ""
     tag_ids: frozenset[int] | None = None
+    shelf: AlarmState | None = None
 
     def accepts(self, row: AlarmRow) -> bool:
-        """Return whether the row is wanted."""
+        """Return whether the row is wanted. `shelf`: which of the lists of what is set aside; None: what is not."""
+        if self.shelf is not shelf_of(row):
+            return False
         if self.priority is not None and row.rule.priority is not self.priority:
             return False
         if self.state is not None and row.alarm.state is not self.state:
@@ -189,6 +207,8 @@ class AlarmModel(QAbstractTableModel):
         self._keys: list[SortKey] = []
         self._key_of: dict[int, SortKey] = {}
         self._filter = AlarmFilter()
+        # how many there are on the board (None) and in each list of what is set aside
+        self.counts: Counter[AlarmState | None] = Counter()
         self._sorted_by = SYMBOL
         self._is_reversed = False
         # a narrow table has no column for who acknowledged: the state says it
@@ -201,13 +221,14 @@ class AlarmModel(QAbstractTableModel):
 
     @property
     def all_count(self) -> int:
-        """Return how many alarms there are, those that the filter hides included."""
-        return len(self._all)
+        """Return how many alarms the list has, those that the filter hides included."""
+        return self.counts[self._filter.shelf]
 
     def change(self, changed: Sequence[AlarmRow], gone: Sequence[int]) -> None:
         """Take rows that are new or other, and the rule ids of those that are gone."""
-        for rule_id in gone:
-            self._all.pop(rule_id, None)
+        before = (self._all.pop(rule_id, None) for rule_id in (*gone, *(row.rule.id for row in changed)))
+        self.counts.subtract(shelf_of(row) for row in before if row is not None)
+        self.counts.update(shelf_of(row) for row in changed)
         self._all.update((row.rule.id, row) for row in changed)
         if len(changed) + len(gone) > _FEW:
             self._merge(changed, {*gone, *(row.rule.id for row in changed)})
@@ -321,6 +342,9 @@ class AlarmModel(QAbstractTableModel):
         """Return a cell's words."""
         if column == NOW:
             return aged_text(row.tag, self.present(row.tag.id), self.now())
+        if column == STATE and row.alarm.state is AlarmState.SHELVED and row.alarm.shelving is not None:
+            left_s = (row.alarm.shelving.until - self.now()).total_seconds()
+            return f"shelved, {age_text(left_s)} left"
         if column == STATE and self.is_narrow:
             return _narrow_state_text(row)
         return COLUMNS[column].text(row)
@@ -333,7 +357,15 @@ class AlarmModel(QAbstractTableModel):
         for words, time in (("raised", row.alarm.raised_time), ("returned", row.alarm.returned_time)):
             if time is not None:
                 lines.append(f"{words} {time.astimezone():%Y-%m-%d %H:%M:%S}")
-        if row.alarm.acknowledged_by:
+        if (shelving := row.alarm.shelving) is not None:
+            lines.append(
+                f"shelved until {shelving.until.astimezone():%Y-%m-%d %H:%M} by {shelving.person}: {shelving.reason}"
+            )
+        if (service := row.alarm.out_of_service) is not None:
+            since = f"{service.since.astimezone():%Y-%m-%d %H:%M}"
+            order = f", work order {service.work_order}" if service.work_order else ""
+            lines.append(f"out of service since {since} by {service.person}{order}: {service.reason}")
+        elif row.alarm.acknowledged_by and shelving is None:
             lines.append(f"acknowledged by {_by_text(row)}")
         return "\n".join(lines)
 
@@ -365,7 +397,7 @@ class _RowDelegate(QStyledItemDelegate):
                 painter, QRectF(box), row.tag, board.present(row.tag.id), board.now(), palette, is_selected=is_selected
             )
             return
-        plain = palette.text if row.alarm.is_active else palette.label
+        plain = palette.text if row.is_standing else palette.label
         painter.setPen(QColor(palette.selection_text if is_selected else plain))
         side = Qt.AlignmentFlag.AlignRight if COLUMNS[column].is_number else Qt.AlignmentFlag.AlignLeft
         room = box.adjusted(_PAD_PX, 0, -_PAD_PX, 0)
@@ -381,7 +413,7 @@ class _RowDelegate(QStyledItemDelegate):
         place.moveCenter(box.center())
         is_lit = self._table.is_lit or not row.needs_acknowledgement
         paint_alarm_symbol(
-            painter, place, row.rule.priority, self._table.colours, is_active=row.alarm.is_active, is_lit=is_lit
+            painter, place, row.rule.priority, self._table.colours, is_active=row.is_standing, is_lit=is_lit
         )
 
 
@@ -474,7 +506,10 @@ class AlarmTable(QTableView):
             self.scrollTo(min(chosen, key=QModelIndex.row))
 
     def show_present(self) -> None:
-        """Paint the present values anew."""
+        """Paint the present values anew, and of what is shelved the time that is left."""
+        if self.board.counts[AlarmState.SHELVED]:
+            self.viewport().update()
+            return
         left = self.columnViewportPosition(NOW)
         self.viewport().update(left, 0, self.columnWidth(NOW), self.viewport().height())
 

@@ -29,7 +29,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QToolTip, QWidget
 
-from control_room.core.alarms import AlarmState, Priority
+from control_room.core.alarms import TO_ACKNOWLEDGE, AlarmState, Priority
 from control_room.core.geo import EARTH_RADIUS_M
 from control_room.core.network import Link, LinkKind, Network, NodeKind
 from control_room.core.samples import Grade, Sample
@@ -172,7 +172,7 @@ class NetworkMap(QWidget):
     def set_blink(self, is_lit: bool) -> None:
         """Flash the symbols of what is not acknowledged."""
         self._is_lit = is_lit
-        if any(state is not AlarmState.ACKNOWLEDGED for _, state in self._alarms.values()):
+        if any(state in TO_ACKNOWLEDGE for _, state in self._alarms.values()):
             self.update()
 
     def set_layer(self, quantity: Quantity) -> None:
@@ -474,7 +474,7 @@ class NetworkMap(QWidget):
 
     def _paint_mark(self, painter: QPainter, box: QRectF, mark: AlarmMark) -> None:
         priority, state = mark
-        is_lit = self._is_lit or state is AlarmState.ACKNOWLEDGED
+        is_lit = self._is_lit or state not in TO_ACKNOWLEDGE
         is_active = state is not AlarmState.RETURNED
         paint_alarm_symbol(painter, box, priority, self._palette, is_active=is_active, is_lit=is_lit)
 

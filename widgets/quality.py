@@ -13,6 +13,10 @@ STATE_WORDS = {
     AlarmState.UNACKNOWLEDGED: "unacknowledged",
     AlarmState.ACKNOWLEDGED: "acknowledged",
     AlarmState.RETURNED: "returned",
+    AlarmState.LATCHED_UNACKNOWLEDGED: "latched, unackn.",
+    AlarmState.LATCHED_ACKNOWLEDGED: "latched",
+    AlarmState.OUT_OF_SERVICE: "out of service",
+    AlarmState.SHELVED: "shelved",
 }
 MARKS = {Grade.GOOD: "", Grade.UNCERTAIN: "~", Grade.STALE: "?", Grade.BAD: "?"}
 

@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from control_room.core.alarms import AlarmState, Priority
+from control_room.core.alarms import TO_ACKNOWLEDGE, AlarmState, Priority
 from control_room.core.samples import Sample
 from control_room.core.tags import Municipality, Tag
 from widgets.alarm_symbol import paint_alarm_symbol
@@ -78,7 +78,7 @@ class Branch:
     @property
     def is_flashing(self) -> bool:
         """Return whether something below is not acknowledged."""
-        return any(state is not AlarmState.ACKNOWLEDGED for _, state in self.marks)
+        return any(state in TO_ACKNOWLEDGE for _, state in self.marks)
 
     @property
     def is_active(self) -> bool:

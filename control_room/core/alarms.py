@@ -45,6 +45,7 @@ class AlarmState(StrEnum):
 
 
 SUPPRESSED = frozenset({AlarmState.OUT_OF_SERVICE, AlarmState.SHELVED})
+TO_ACKNOWLEDGE = frozenset({AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED, AlarmState.LATCHED_UNACKNOWLEDGED})
 
 
 class Trigger(StrEnum):
@@ -124,17 +125,17 @@ class Alarm:
     rule_id: int
     is_active: bool = False
     is_acknowledged: bool = True
-    is_latched: bool = False
-    shelving: Shelving | None = None
-    out_of_service: OutOfService | None = None
     event_id: int = 0
-    process_number: int = 0
     raised_time: datetime | None = None
     returned_time: datetime | None = None
     acknowledged_time: datetime | None = None
     acknowledged_by: str = ""
     value: float | None = None
     quality: int = 0
+    is_latched: bool = False
+    shelving: Shelving | None = None
+    out_of_service: OutOfService | None = None
+    process_number: int = 0
 
     @property
     def is_suppressed(self) -> bool:

@@ -11,6 +11,7 @@ from control_room.ui.words import municipality_name
 from widgets.alarm_table import AlarmRow
 
 GATHER_MS = 250
+_LOUD = (AlarmState.UNACKNOWLEDGED, AlarmState.LATCHED_UNACKNOWLEDGED)
 Marks = dict[int, tuple[Priority, AlarmState]]
 
 
@@ -33,6 +34,10 @@ class AlarmFeed(QObject):
         room.alarms_changed.connect(self._gather)
         room.configuration_changed.connect(self._configured)
 
+    def heard(self) -> list[AlarmRow]:
+        """Return the rows of alarms that nobody set aside."""
+        return [row for row in self.rows.values() if not row.alarm.is_suppressed]
+
     def flush(self) -> None:
         """Tell now what was gathered."""
         self._gathering.stop()
@@ -48,19 +53,21 @@ class AlarmFeed(QObject):
     def _mark(self, before: Iterable[AlarmRow], after: Iterable[AlarmRow]) -> None:
         touched = set()
         for row in before:
-            self._by_tag[row.tag.id].pop(row.rule.id, None)
+            self._by_tag.get(row.tag.id, {}).pop(row.rule.id, None)
             touched.add(row.tag.id)
         for row in after:
+            if row.alarm.is_suppressed:
+                continue
             self._by_tag.setdefault(row.tag.id, {})[row.rule.id] = row
             touched.add(row.tag.id)
         # made anew, so that whoever kept the old one can compare
         self.marks = dict(self.marks)
         for tag_id in touched:
-            if rows := self._by_tag[tag_id].values():
+            if rows := self._by_tag.get(tag_id, {}).values():
                 pressing = min(rows, key=_pressing)
                 self.marks[tag_id] = (pressing.rule.priority, pressing.alarm.state)
             else:
-                del self._by_tag[tag_id]
+                self._by_tag.pop(tag_id, None)
                 self.marks.pop(tag_id, None)
 
     def _gather(self, alarms: Iterable[Alarm]) -> None:
@@ -81,7 +88,7 @@ class AlarmFeed(QObject):
 
 def _pressing(row: AlarmRow) -> tuple[bool, Priority]:
     """Return what orders a tag's alarms: what was raised and not acknowledged first, then by priority."""
-    return (row.alarm.state is not AlarmState.UNACKNOWLEDGED, row.rule.priority)
+    return (row.alarm.state not in _LOUD, row.rule.priority)
 
 
 def _unknown_rule(rule_id: int) -> AlarmRule:

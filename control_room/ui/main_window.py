@@ -132,7 +132,7 @@ class MainWindow(QMainWindow):
         self.banner.alarm_clicked.connect(jumps.alarm_wanted)
         self.banner.board_wanted.connect(lambda: self.bring("alarms"))
         self.strip.links_wanted.connect(lambda: self.bring("connections"))
-        console.alarms.changed.connect(lambda *_: self.banner.show_rows(list(console.alarms.rows.values())))
+        console.alarms.changed.connect(lambda *_: self.banner.show_rows(console.alarms.heard()))
         for news in (console.room.status_changed, console.room.alarms_changed, console.room.configuration_changed):
             news.connect(self._show_trouble)
         console.blink.changed.connect(self.banner.set_blink)

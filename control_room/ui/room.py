@@ -5,7 +5,7 @@ trusted sample as stale since the loss, until it hears of both again.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from PySide6.QtCore import QObject, Signal
@@ -106,7 +106,7 @@ class Room(QObject):
         if is_whole:
             self._has_alarms = True
             for rule_id, known in self.alarms.items():
-                changed.setdefault(rule_id, replace(known, is_active=False, is_acknowledged=True))
+                changed.setdefault(rule_id, Alarm(rule_id, event_id=known.event_id))
         self.alarms.update(changed)
         for rule_id, one in changed.items():
             if one.state is AlarmState.NORMAL:

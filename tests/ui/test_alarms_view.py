@@ -1,19 +1,24 @@
 """The alarm board: acknowledging, what the database answers, jumps."""
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from control_room.core.alarms import Priority
+from control_room.core.alarms import OutOfService, Priority, Shelving
 from control_room.core.errors import DatabaseUnavailable
+from control_room.ui.dialogs.form import FormDialog
 from control_room.ui.operations import Work
 from control_room.ui.views.alarms import AlarmsView
-from db.alarm_journal import AlarmAnswer, acknowledge
+from db.alarm_journal import AlarmAnswer, acknowledge, shelve, unshelve
 from tests.ui.rooms import Stage
+from widgets.alarm_table import BY, STATE, AlarmRow
 
 
 @pytest.fixture
@@ -220,3 +225,135 @@ def test_no_alarms_is_not_said_before_they_were_read(view: AlarmsView, stage: St
     assert (room.knows_alarms, view.table.empty_words) == (False, "The alarms are being read")
     room.take_alarms([], True)
     assert (room.knows_alarms, view.table.empty_words) == (True, "No alarms")
+
+
+# --- what is set aside
+
+
+def set_aside(stage: Stage, *rows: AlarmRow) -> None:
+    """Let the database say that the first is shelved and the others are out of service."""
+    now = stage.console.room.now()
+    shelving = Shelving(now, now + timedelta(minutes=23), "ada", "Test: pump 3")
+    service = OutOfService(now, "eva", "Maintenance", "WO 17")
+    first, *others = (row.alarm for row in rows)
+    stage.console.room.take_alarms(
+        [
+            replace(first, shelving=shelving, is_acknowledged=True),
+            *(replace(one, out_of_service=service, is_acknowledged=True) for one in others),
+        ],
+        is_whole=False,
+    )
+    stage.console.alarms.flush()
+
+
+def deeds(view: AlarmsView, qtbot: QtBot) -> dict[str, QAction]:
+    menu = view.menu(view.table.chosen())
+    qtbot.addWidget(menu)
+    return {action.text(): action for action in menu.actions()}
+
+
+def test_what_is_set_aside_leaves_the_board_and_is_one_click_away(view: AlarmsView, stage: Stage) -> None:
+    rows = list(view.table.board.rows[:3])
+    count = len(view.table.board.rows)
+    set_aside(stage, *rows)
+    assert len(view.table.board.rows) == count - 3
+    assert [view.shelves.tabText(number) for number in range(3)] == [
+        f"Alarms {count - 3}",
+        "Shelved 1",
+        "Out of service 2",
+    ]
+    view.shelves.setCurrentIndex(1)
+    [shelved] = view.table.board.rows
+    assert shelved.rule.id == rows[0].rule.id
+    assert view.table.board.text(shelved, STATE) == "shelved, 23 min left"
+    assert view.table.board.text(shelved, BY) == "ada: Test: pump 3"
+    assert "shelved until" in view.table.board.explanation(shelved, STATE)
+    view.shelves.setCurrentIndex(2)
+    assert {row.rule.id for row in view.table.board.rows} == {row.rule.id for row in rows[1:]}
+    assert "work order WO 17" in view.table.board.explanation(view.table.board.rows[0], STATE)
+
+
+def test_what_is_set_aside_presses_nobody(view: AlarmsView, stage: Stage) -> None:
+    rows = list(view.table.board.rows)
+    set_aside(stage, *rows)
+    assert stage.console.alarms.heard() == []
+    assert stage.console.alarms.marks == {}
+    assert view.table.board.rows == []
+    assert "No alarms" in view._empty_words()
+    view.show_alarm(rows[0].rule.id)
+    assert [row.rule.id for row in view.table.chosen()] == [rows[0].rule.id]
+
+
+def test_shelving_asks_for_time_and_reason(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
+    done: list[dict[str, Any]] = []
+
+    def answer(**asked: Any) -> list[AlarmAnswer]:
+        done.append(asked)
+        return [AlarmAnswer(rule, event, True, "Done.") for rule, event in asked["occurrences"]]
+
+    stage.acting.answers = {shelve: answer}
+    select(view, 0, 1)
+    wanted = [(row.rule.id, row.alarm.event_id) for row in view.table.chosen()]
+    deeds(view, qtbot)["Shelve…"].trigger()
+    [dialog] = view.findChildren(FormDialog)
+    for key, words in (("time", "2 h"), ("reason", "Other")):
+        editor = dialog.editors[key]
+        assert isinstance(editor, QComboBox)
+        editor.setCurrentText(words)
+    dialog.send()
+    assert "Another reason needs words" in dialog.notice_bar.text()
+    words_line = dialog.editors["words"]
+    assert isinstance(words_line, QLineEdit)
+    words_line.setText("ice on the weir")
+    dialog.send()
+    assert done == [{"occurrences": wanted, "minutes": 120, "is_one_shot": False, "comment": "Other: ice on the weir"}]
+    assert not dialog.isVisible()
+
+
+def test_a_refused_shelving_stays_in_its_dialog(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
+    words = "This alarm may be shelved for at most 10 min."
+    stage.acting.answers = {shelve: lambda **asked: [AlarmAnswer(*one, False, words) for one in asked["occurrences"]]}
+    select(view, 0)
+    deeds(view, qtbot)["Shelve…"].trigger()
+    [dialog] = view.findChildren(FormDialog)
+    dialog.send()
+    assert words in dialog.notice_bar.text()
+    assert dialog.isVisible()
+    dialog.reject()
+
+
+def test_the_menu_offers_what_the_alarm_and_the_person_allow(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
+    select(view, 0)
+    offered = deeds(view, qtbot)
+    assert {"Shelve…", "Take out of service…"} <= offered.keys()
+    assert not {"Reset", "Take back from the shelf", "Return to service"} & offered.keys()
+    assert offered["Shelve…"].isEnabled()
+    # this person is operator
+    assert not offered["Take out of service…"].isEnabled()
+    assert "It needs the role supervisor or engineer" in offered["Take out of service…"].toolTip()
+    row = view.table.chosen()[0]
+    latched = replace(row.alarm, is_active=False, is_acknowledged=True, is_latched=True)
+    stage.console.room.take_alarms([latched], is_whole=False)
+    stage.console.alarms.flush()
+    view.table.choose(row.rule.id)
+    assert "Reset" in deeds(view, qtbot)
+
+
+def test_what_is_shelved_is_taken_back_with_the_comment(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
+    done: list[dict[str, Any]] = []
+    stage.acting.answers = {unshelve: lambda **asked: done.append(asked) or []}
+    row = view.table.board.rows[0]
+    set_aside(stage, row)
+    view.show_alarm(row.rule.id)
+    view.comment.setText("pump is back")
+    deeds(view, qtbot)["Take back from the shelf"].trigger()
+    assert done == [{"occurrences": [(row.rule.id, row.alarm.event_id)], "comment": "pump is back"}]
+
+
+def test_no_more_are_shelved_at_once_than_a_person_can_answer_for(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
+    rows = [view.table.board.rows[0]] * 21
+    menu = view.menu(rows)
+    qtbot.addWidget(menu)
+    [action] = [one for one in menu.actions() if one.text() == "Shelve…"]
+    assert not action.isEnabled()
+    assert "At most 20" in action.toolTip()

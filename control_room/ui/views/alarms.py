@@ -5,22 +5,34 @@ from functools import partial
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QTabBar,
+    QVBoxLayout,
+    QWidget,
+)
 
 from control_room.core.access import Action
-from control_room.core.alarms import AlarmState, Priority
+from control_room.core.alarms import SUPPRESSED, AlarmState, Priority
+from control_room.ui.alarm_deeds import AlarmDeeds
 from control_room.ui.console import Console
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
 from control_room.ui.view_spec import Place, ViewSpec
 from db.alarm_journal import AlarmAnswer, acknowledge
-from widgets.alarm_table import AlarmFilter, AlarmRow, AlarmTable
+from widgets.alarm_table import AlarmFilter, AlarmRow, AlarmTable, shelf_of
 from widgets.quality import STATE_WORDS
 
 _KEY = "alarms"
 # by their place in the list: Qt would turn them into plain numbers and words
 _PRIORITIES = (None, *Priority)
-_STATES = (None, *(one for one in AlarmState if one is not AlarmState.NORMAL))
+_STATES = (None, *(one for one in AlarmState if one is not AlarmState.NORMAL and one not in SUPPRESSED))
+_SHELVES = (None, "Alarms"), (AlarmState.SHELVED, "Shelved"), (AlarmState.OUT_OF_SERVICE, "Out of service")
 # of refusals that differ, so many are told word by word
 _TOLD = 3
 _TITLE_LENGTH = 28
@@ -42,6 +54,9 @@ class AlarmsView(QWidget):
         self.table = AlarmTable(console.room.sample, console.room.now, self)
         self.notice_bar = NoticeBar(self)
         self._make_controls()
+        self.deeds = AlarmDeeds(
+            self, console, self.notice_bar, lambda: self.comment.text().strip(), partial(self._tell, deed="done")
+        )
         self._lay_out()
         self._connect()
         self.table.apply_palette(console.theme.palette)
@@ -64,6 +79,10 @@ class AlarmsView(QWidget):
         self.only_button = QPushButton(self)
         self.only_button.setToolTip("Show the alarms of everything again")
         self.only_button.hide()
+        self.shelves = QTabBar(self, shape=QTabBar.Shape.RoundedSouth, expanding=False, drawBase=False)
+        self.shelves.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        for _ in _SHELVES:
+            self.shelves.addTab("")
         self.counts = QLabel(self)
         self.counts.setProperty("role", "label")
         self.comment = QLineEdit(self)
@@ -93,7 +112,6 @@ class AlarmsView(QWidget):
             (self.state, 0),
             (self.municipality, 0),
             (self.only_button, 0),
-            (self.counts, 0),
             (self.comment, 2),
             (self.acknowledge_button, 0),
             (self.all_button, 0),
@@ -105,6 +123,11 @@ class AlarmsView(QWidget):
         column.addLayout(row)
         column.addWidget(self.notice_bar)
         column.addWidget(self.table, 1)
+        foot = QHBoxLayout()
+        foot.addWidget(self.shelves)
+        foot.addStretch(1)
+        foot.addWidget(self.counts)
+        column.addLayout(foot)
         self.setFocusProxy(self.table)
 
     def _connect(self) -> None:
@@ -112,6 +135,7 @@ class AlarmsView(QWidget):
         self.text.textChanged.connect(self._refilter)
         for choice in (self.priority, self.state, self.municipality):
             choice.currentIndexChanged.connect(self._refilter)
+        self.shelves.currentChanged.connect(self._refilter)
         self.only_button.clicked.connect(lambda _=False: self.filter_by())
         self.acknowledge_button.clicked.connect(self.acknowledge_chosen)
         self.all_button.clicked.connect(self.ask_all)
@@ -161,12 +185,15 @@ class AlarmsView(QWidget):
                 _STATES[self.state.currentIndex()],
                 self.municipality.currentData() or "",
                 self._only_tags,
+                _SHELVES[self.shelves.currentIndex()][0],
             )
         )
         self._count()
 
     def _count(self) -> None:
         board = self.table.board
+        for number, (shelf, title) in enumerate(_SHELVES):
+            self.shelves.setTabText(number, f"{title} {board.counts[shelf]:,}")
         waiting = sum(row.needs_acknowledgement for row in board.rows)
         shown = len(board.rows)
         of_all = "" if shown == board.all_count else f" of {board.all_count:,}"
@@ -192,7 +219,8 @@ class AlarmsView(QWidget):
             return f"No alarms known: {room.trouble.words}"
         if not room.knows_alarms:
             return "The alarms are being read"
-        return "No alarm matches the filter" if board.all_count else "No alarms"
+        nothing = ("No alarms", "Nothing is shelved", "Nothing is out of service")[self.shelves.currentIndex()]
+        return "No alarm matches the filter" if board.all_count else nothing
 
     # --- what a person does
 
@@ -210,6 +238,8 @@ class AlarmsView(QWidget):
         """Select one alarm; a filter that hides it is cleared."""
         if not self.table.choose(rule_id):
             self.filter_by()
+            row = self._console.alarms.rows.get(rule_id)
+            self.shelves.setCurrentIndex([one for one, _ in _SHELVES].index(shelf_of(row) if row else None))
             self.table.choose(rule_id)
 
     def acknowledge_chosen(self) -> None:
@@ -248,13 +278,13 @@ class AlarmsView(QWidget):
             self._is_asking = False
             self._count()
 
-    def _tell(self, refused: Sequence[AlarmAnswer], count: int) -> None:
+    def _tell(self, refused: Sequence[AlarmAnswer], count: int, deed: str = "acknowledged") -> None:
         if not refused:
             return
         lines = [f"{self._name(answer.rule_id)}: {answer.words}" for answer in refused[:_TOLD]]
         more = f"\nand {len(refused) - _TOLD:,} more" if len(refused) > _TOLD else ""
         done = count - len(refused)
-        self.notice_bar.say(f"{done:,} acknowledged, {len(refused):,} not.\n" + "\n".join(lines) + more)
+        self.notice_bar.say(f"{done:,} {deed}, {len(refused):,} not.\n" + "\n".join(lines) + more)
 
     def _name(self, rule_id: int) -> str:
         # one that is refused may have left the board meanwhile
@@ -271,6 +301,7 @@ class AlarmsView(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(self.acknowledge_action)
+        self.deeds.fill(menu, chosen)
         menu.addSeparator()
         menu.addAction("Open trend", lambda: self._jump_to_trend(chosen))
         menu.addAction("Show on map", lambda: self._console.jumps.map_wanted.emit(chosen[0].tag.id))

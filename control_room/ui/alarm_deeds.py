@@ -1,0 +1,156 @@
+"""What a person does to alarms beside acknowledging: reset, shelve, take back, take out of service, return."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from PySide6.QtWidgets import QMenu, QWidget
+
+from control_room.core.access import Action
+from control_room.core.alarms import AlarmState
+from control_room.core.errors import Refused
+from control_room.core.options import Field
+from control_room.ui.console import Console
+from control_room.ui.dialogs.form import FormDialog, Values
+from control_room.ui.notice_bar import NoticeBar
+from control_room.ui.operations import told
+from db.alarm_journal import AlarmAnswer, reset, return_to_service, shelve, take_out_of_service, unshelve
+from widgets.alarm_table import AlarmRow
+
+MINUTES = {"15 min": 15, "30 min": 30, "1 h": 60, "2 h": 120, "4 h": 240, "8 h": 480}
+# standards 1.6: so many at once
+MOST_SHELVED = 20
+REASONS = ("Maintenance", "Faulty instrument", "Known cause, dealt with", "Test", "Other")
+Occurrences = list[tuple[int, int]]
+Job = partial[list[AlarmAnswer]]
+Tell = Callable[[Sequence[AlarmAnswer], int], None]
+
+_WORDS = Field("words", "In words", "", "What the next shift must know.")
+_SHELVING = (
+    Field("time", "For", "30 min", choices=tuple(MINUTES)),
+    Field("is_one_shot", "At most until it returns to normal", False),
+    Field("reason", "Reason", REASONS[0], choices=REASONS),
+    _WORDS,
+)
+_SERVICE = (
+    Field("work_order", "Work order", "", "May be empty."),
+    Field("reason", "Reason", REASONS[0], choices=REASONS),
+    _WORDS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One thing that can be done to alarms; with `fields` a dialog asks first."""
+
+    title: str
+    right: Action
+    is_possible: Callable[[AlarmRow], bool]
+    job: Callable[[Values, str], Job]
+    fields: tuple[Field, ...] = ()
+    words: str = ""
+
+
+def _comment(values: Values) -> str:
+    return f"{values['reason']}: {values['words']}" if values["words"].strip() else str(values["reason"])
+
+
+DEEDS = (
+    Deed(
+        "Reset",
+        Action.ACKNOWLEDGE,
+        lambda row: row.alarm.state is AlarmState.LATCHED_ACKNOWLEDGED,
+        lambda _, comment: partial(reset, comment=comment),
+    ),
+    Deed(
+        "Shelve…",
+        Action.SHELVE,
+        lambda row: row.alarm.out_of_service is None and row.rule.shelving_limit_s > 0,
+        lambda values, _: partial(
+            shelve, comment=_comment(values), minutes=MINUTES[values["time"]], is_one_shot=values["is_one_shot"]
+        ),
+        _SHELVING,
+        "Nobody is told of it until the time has run out; what is abnormal then is announced as new.",
+    ),
+    Deed(
+        "Take back from the shelf",
+        Action.SHELVE,
+        lambda row: row.alarm.shelving is not None,
+        lambda _, comment: partial(unshelve, comment=comment),
+    ),
+    Deed(
+        "Take out of service…",
+        Action.SERVICE,
+        lambda row: row.alarm.out_of_service is None,
+        lambda values, _: partial(take_out_of_service, comment=_comment(values), work_order=values["work_order"]),
+        _SERVICE,
+        "Nobody is told of it until somebody returns it to service.",
+    ),
+    Deed(
+        "Return to service",
+        Action.SERVICE,
+        lambda row: row.alarm.out_of_service is not None,
+        lambda _, comment: partial(return_to_service, comment=comment),
+    ),
+)
+
+
+class AlarmDeeds:
+    """Fills a menu with what may be done to the selected alarms, and does it."""
+
+    def __init__(
+        self, parent: QWidget, console: Console, notice_bar: NoticeBar, comment: Callable[[], str], tell: Tell
+    ) -> None:
+        """Take where refusals are said: `tell(refused answers, how many were asked for)`."""
+        self._parent, self._console, self._bar, self._comment, self._tell = parent, console, notice_bar, comment, tell
+
+    def fill(self, menu: QMenu, rows: Sequence[AlarmRow]) -> None:
+        """Add what is possible with the rows; what the person may not do is disabled and says why."""
+        menu.setToolTipsVisible(True)
+        for deed in DEEDS:
+            meant = [row for row in rows if deed.is_possible(row)]
+            if not meant:
+                continue
+            action = menu.addAction(deed.title, partial(self.begin, deed, meant))
+            why_not = self._why_not(deed, meant)
+            action.setEnabled(not why_not)
+            action.setToolTip(why_not)
+
+    def _why_not(self, deed: Deed, rows: Sequence[AlarmRow]) -> str:
+        if deed.right is Action.SHELVE and len(rows) > MOST_SHELVED:
+            return f"At most {MOST_SHELVED} alarms are shelved at once."
+        refusals = [self._console.shift.why_not(deed.right, row.tag.municipality_id) for row in rows]
+        return "" if "" in refusals else refusals[0]
+
+    def begin(self, deed: Deed, rows: Sequence[AlarmRow]) -> None:
+        """Do it, or ask first what must be said."""
+        occurrences = [(row.rule.id, row.alarm.event_id) for row in rows]
+        if not deed.fields:
+            self._console.operations.start(self._doing(deed, occurrences))
+            return
+        what = rows[0].message if len(rows) == 1 else f"{len(rows)} alarms"
+        title = deed.title.rstrip("…")
+        words = f"{what}\n\n{deed.words}"
+        send = self._sender(deed, occurrences)
+        FormDialog(self._parent, self._console.operations, title, deed.fields, send, words=words, button=title).open()
+
+    def _sender(self, deed: Deed, occurrences: Occurrences) -> Callable[[Values], Coroutine[Any, Any, object]]:
+        async def send(values: Values) -> None:
+            if values["reason"] == REASONS[-1] and not values["words"].strip():
+                raise Refused("Another reason needs words.")
+            answers = await self._act(deed.job(values, ""), occurrences)
+            refused = [answer for answer in answers if not answer.is_done]
+            if len(refused) == len(answers):
+                raise Refused(refused[0].words)
+            self._tell(refused, len(answers))
+
+        return send
+
+    async def _doing(self, deed: Deed, occurrences: Occurrences) -> None:
+        with told(self._bar, "Nothing was done"):
+            answers = await self._act(deed.job({}, self._comment()), occurrences)
+            self._tell([answer for answer in answers if not answer.is_done], len(answers))
+
+    async def _act(self, job: Job, occurrences: Occurrences) -> list[AlarmAnswer]:
+        return await self._console.operations.act(partial(job.func, occurrences=occurrences, **job.keywords))
