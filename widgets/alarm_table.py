@@ -344,7 +344,7 @@ class AlarmModel(QAbstractTableModel):
             return aged_text(row.tag, self.present(row.tag.id), self.now())
         if column == STATE and row.alarm.state is AlarmState.SHELVED and row.alarm.shelving is not None:
             left_s = (row.alarm.shelving.until - self.now()).total_seconds()
-            return f"shelved, {age_text(left_s)} left"
+            return f"{age_text(left_s)} left"
         if column == STATE and self.is_narrow:
             return _narrow_state_text(row)
         return COLUMNS[column].text(row)

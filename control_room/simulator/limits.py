@@ -62,7 +62,8 @@ def _range(low: float, high: float) -> tuple[float, float]:
 def _digital(tag: PlantTag) -> _Rules:
     if tag.key.endswith(".trip"):
         message = f"{tag.site} {tag.asset.lower()} tripped"
-        return (PlantRule(AlarmKind.H, Priority.HIGH, 0.5, message=message),)
+        # a pump that restarts by itself tripped all the same: somebody must have looked
+        return (PlantRule(AlarmKind.H, Priority.HIGH, 0.5, message=message, is_latching=True),)
     return ()
 
 

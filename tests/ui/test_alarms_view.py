@@ -265,7 +265,7 @@ def test_what_is_set_aside_leaves_the_board_and_is_one_click_away(view: AlarmsVi
     view.shelves.setCurrentIndex(1)
     [shelved] = view.table.board.rows
     assert shelved.rule.id == rows[0].rule.id
-    assert view.table.board.text(shelved, STATE) == "shelved, 23 min left"
+    assert view.table.board.text(shelved, STATE) == "23 min left"
     assert view.table.board.text(shelved, BY) == "ada: Test: pump 3"
     assert "shelved until" in view.table.board.explanation(shelved, STATE)
     view.shelves.setCurrentIndex(2)
@@ -312,7 +312,11 @@ def test_shelving_asks_for_time_and_reason(view: AlarmsView, stage: Stage, qtbot
 
 def test_a_refused_shelving_stays_in_its_dialog(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
     words = "This alarm may be shelved for at most 10 min."
-    stage.acting.answers = {shelve: lambda **asked: [AlarmAnswer(*one, False, words) for one in asked["occurrences"]]}
+
+    def refuse(**asked: Any) -> list[AlarmAnswer]:
+        return [AlarmAnswer(rule, event, False, words) for rule, event in asked["occurrences"]]
+
+    stage.acting.answers = {shelve: refuse}
     select(view, 0)
     deeds(view, qtbot)["Shelve…"].trigger()
     [dialog] = view.findChildren(FormDialog)
@@ -341,7 +345,12 @@ def test_the_menu_offers_what_the_alarm_and_the_person_allow(view: AlarmsView, s
 
 def test_what_is_shelved_is_taken_back_with_the_comment(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
     done: list[dict[str, Any]] = []
-    stage.acting.answers = {unshelve: lambda **asked: done.append(asked) or []}
+
+    def answer(**asked: Any) -> list[AlarmAnswer]:
+        done.append(asked)
+        return []
+
+    stage.acting.answers = {unshelve: answer}
     row = view.table.board.rows[0]
     set_aside(stage, row)
     view.show_alarm(row.rule.id)
