@@ -130,6 +130,9 @@ alarm_rule = Table(
     _municipality(),
     Column("is_latching", Boolean, nullable=False, server_default=text("false")),
     Column("shelving_limit_s", Float, nullable=False, server_default=text("28800")),
+    # what it is compared with
+    Column("other_tag_id", ForeignKey("tag.id")),
+    Column("window_s", Float, nullable=False, server_default=text("60")),
     UniqueConstraint("tag_id", "kind"),
 )
 # partitioned by day of source_time, names sample_YYYYMMDD; sample_default takes what has no sane time

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from control_room.core.alarms import AlarmKind, AlarmRule, Priority
 from control_room.core.plant import Plant, PlantTag, with_link_tags
 from control_room.core.ports import Configuration
+from control_room.core.rule_check import check_rules
 from control_room.core.tags import Connection as PlantLink
 from control_room.core.tags import Municipality, Quantity, Tag
 from db.network_store import write_network
@@ -92,6 +93,8 @@ def _read_rules(database: Connection) -> Iterable[AlarmRule]:
             message=row.message,
             is_latching=row.is_latching,
             shelving_limit_s=row.shelving_limit_s,
+            other_tag_id=row.other_tag_id,
+            window_s=row.window_s,
         )
         for row in rows
     )
@@ -100,9 +103,11 @@ def _read_rules(database: Connection) -> Iterable[AlarmRule]:
 def import_plant(database: Connection, plant: Plant) -> None:
     """Insert the plant or bring what is there up to it, by keys; tags that the plant no longer has are retired.
 
-    Everything in the caller's transaction: all or nothing. Seats and collector are woken.
+    Everything in the caller's transaction: all or nothing. Seats and collector are woken. Raises BadOption for rules that
+    cannot be meant, before anything is written.
     """
     plant = with_link_tags(plant)
+    check_rules(plant.tags)
     [municipality_id] = _merge(database, municipality, ["key"], [{"key": plant.key, "name": plant.name}])
     write_network(database, municipality_id, plant)
     connections = _import_connections(database, municipality_id, plant)
@@ -156,6 +161,7 @@ def _tag_row(
 
 
 def _import_rules(database: Connection, tags: Mapping[int, PlantTag]) -> None:
+    ids_of_tags = {one.key: tag_id for tag_id, one in tags.items()}
     rows = [
         {
             "tag_id": tag_id,
@@ -166,6 +172,8 @@ def _import_rules(database: Connection, tags: Mapping[int, PlantTag]) -> None:
             "on_delay_s": rule.on_delay_s,
             "is_latching": rule.is_latching,
             "shelving_limit_s": rule.shelving_limit_s,
+            "other_tag_id": ids_of_tags.get(rule.other),
+            "window_s": rule.window_s,
             "off_delay_s": rule.off_delay_s,
             "message": rule.message,
         }

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Priority
+from control_room.core.alarms import LIMITS, Alarm, AlarmKind, AlarmRule, AlarmState, Priority
 from control_room.core.samples import Sample
 from control_room.core.tags import Tag
 from widgets.alarm_symbol import paint_alarm_symbol
@@ -92,7 +92,7 @@ def raise_texts(row: AlarmRow) -> tuple[str, ...]:
     """Return the value at the change that made the alarm what it is: with limit and unit ('0.41 < 0.60 m'), then shorter."""
     tag, rule = row.tag, row.rule
     value = tag.text(row.alarm.value)
-    if rule.kind is AlarmKind.BAD or tag.states:
+    if rule.kind not in LIMITS or tag.states:
         return (value,)
     sign = ">" if rule.kind in (AlarmKind.H, AlarmKind.HH) else "<"
     compared = f"{value} {sign} {tag.text(rule.limit)}"

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from control_room.core.alarms import AlarmKind
+from control_room.core.alarms import LIMITS, AlarmKind
 from control_room.core.samples import Grade, Sample, quality_text
 from control_room.core.tags import Tag
 from control_room.core.trends import Floats, TrendPiece, as_steps, held_at
@@ -171,7 +171,7 @@ class TrendPlot(QWidget):
         self._plot.addItem(self._lines, ignoreBounds=True)
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._plot.addItem(self._cursor, ignoreBounds=True)
-        self._limit_lines = [pg.InfiniteLine(angle=0, movable=False) for _ in AlarmKind]
+        self._limit_lines = [pg.InfiniteLine(angle=0, movable=False) for _ in LIMITS]
         for line in self._limit_lines:
             self._plot.addItem(line, ignoreBounds=True)
             line.hide()

@@ -20,6 +20,17 @@ class AlarmKind(StrEnum):
     L = "L"
     LL = "LL"
     BAD = "BAD"
+    STATE = "STATE"
+    DISCREPANCY = "DISC"
+    DEVIATION = "DEV"
+    RATE = "ROC"
+    STALE = "STALE"
+
+
+# what watches a value of the tag itself
+LIMITS = frozenset({AlarmKind.HH, AlarmKind.H, AlarmKind.L, AlarmKind.LL})
+# what compares a tag with another one
+PAIRED = frozenset({AlarmKind.DISCREPANCY, AlarmKind.DEVIATION})
 
 
 class Priority(IntEnum):
@@ -73,8 +84,10 @@ class Happening(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlarmRule:
-    """One limit or bad-quality alarm of one tag. `limit` and `deadband` are in the tag's unit; BAD has no limit.
+    """One alarm of one tag. What `limit` means depends on the kind, and each kind's file in core/rules says it.
 
+    HH, H, L, LL: a value, and `deadband` as well, in the tag's unit. DEV: how far from `other_tag_id`. ROC: units per minute
+    over `window_s`. STATE: the number of a state. STALE: seconds. BAD and DISC have none.
     `on_delay_s`: the condition must hold without break for so long before the alarm is raised.
     `off_delay_s`: the condition must be gone without break for so long before it returns.
     `is_latching`: when the condition is gone the alarm stays until a person resets it.
@@ -92,6 +105,8 @@ class AlarmRule:
     message: str = ""
     is_latching: bool = False
     shelving_limit_s: float = 28_800.0
+    other_tag_id: int | None = None
+    window_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class PlantConnection:
 
 @dataclass(frozen=True, slots=True)
 class PlantRule:
-    """One alarm of a tag; the fields are those of core.alarms.AlarmRule."""
+    """One alarm of a tag; the fields are those of core.alarms.AlarmRule, `other` is the key of the tag to compare with."""
 
     kind: AlarmKind
     priority: Priority
@@ -37,6 +37,8 @@ class PlantRule:
     message: str = ""
     is_latching: bool = False
     shelving_limit_s: float = 28_800.0
+    other: str = ""
+    window_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from control_room.core.alarms import AlarmRule, ProcessChange, ProcessEvent, Raised, Returned
-from control_room.core.conditions import Condition, judge, settle
+from control_room.core.alarms import PAIRED, AlarmKind, AlarmRule, ProcessChange, ProcessEvent, Raised, Returned
+from control_room.core.conditions import Condition, begin_silence, judge, settle
 from control_room.core.errors import PASSING
 from control_room.core.ports import AlarmStore
+from control_room.core.rules.bad_quality import is_untrusted
 from control_room.core.samples import Sample
 from control_room.services.tasks import Commit
 
@@ -32,7 +33,12 @@ class AlarmDesk:
         self._rules_by_tag: dict[int, tuple[AlarmRule, ...]] = {}
         self._conditions: dict[int, Condition] = {}
         self._numbers: dict[int, int] = {}
+        # of tags that a rule compares with others, the newest trusted value
+        self._values: dict[int, float] = {}
+        self._compared: frozenset[int] = frozenset()
         self._due: list[tuple[datetime, int]] = []
+        # of each rule in that heap, when it is looked at next: a delay that begins anew needs no second place
+        self._awaited: dict[int, datetime] = {}
         self._changes: deque[ProcessChange] = deque()
         self._changed = asyncio.Event()
         self._commit = Commit[None]()
@@ -50,13 +56,22 @@ class AlarmDesk:
         """Judge by `rules` from now on; the alarm of a rule that is gone returns to normal."""
         by_tag: defaultdict[int, list[AlarmRule]] = defaultdict(list)
         self._rules = {rule.id: rule for rule in rules}
+        pairs = [rule for rule in self._rules.values() if rule.kind in PAIRED and rule.other_tag_id is not None]
         for rule in self._rules.values():
             by_tag[rule.tag_id].append(rule)
+        for rule in pairs:
+            if rule.other_tag_id is not None and rule.other_tag_id != rule.tag_id:
+                by_tag[rule.other_tag_id].append(rule)
+        self._compared = frozenset({tag_id for rule in pairs for tag_id in (rule.tag_id, rule.other_tag_id) if tag_id})
+        self._values = {tag_id: value for tag_id, value in self._values.items() if tag_id in self._compared}
         self._rules_by_tag = {tag_id: tuple(of_tag) for tag_id, of_tag in by_tag.items()}
         for rule_id in self._conditions.keys() - self._rules.keys():
             condition = self._conditions.pop(rule_id)
             if condition.is_active:
                 self._tell(rule_id, Returned(self._clock(), None, 0))
+        for rule in self._rules.values():
+            if rule.kind is AlarmKind.STALE and rule.id not in self._conditions:
+                self._accept(rule.id, begin_silence(rule, self._clock()), ())
 
     @property
     def active(self) -> int:
@@ -65,29 +80,41 @@ class AlarmDesk:
 
     def take(self, samples: Sequence[Sample]) -> None:
         """Judge samples in order; what changes is recorded by run()."""
-        rules_by_tag, conditions = self._rules_by_tag, self._conditions
+        rules_by_tag, conditions, compared, values = self._rules_by_tag, self._conditions, self._compared, self._values
         for sample in samples:
+            if sample.tag_id in compared and sample.value is not None and not is_untrusted(sample.quality):
+                values[sample.tag_id] = sample.value
             for rule in rules_by_tag.get(sample.tag_id, ()):
                 before = conditions.get(rule.id, _NORMAL)
-                after, events = judge(rule, before, sample)
+                after, events = judge(rule, before, sample, values.get)
                 if after is not before:
                     self._accept(rule.id, after, events)
 
     def _accept(self, rule_id: int, condition: Condition, events: Iterable[ProcessEvent]) -> None:
         self._conditions[rule_id] = condition
         if condition.due is not None:
-            heapq.heappush(self._due, (condition.due, rule_id))
-            self._changed.set()
+            self._await(rule_id, condition.due)
         for event in events:
             self._tell(rule_id, event)
+
+    def _await(self, rule_id: int, due: datetime) -> None:
+        awaited = self._awaited.get(rule_id)
+        if awaited is None or due < awaited:
+            self._awaited[rule_id] = due
+            heapq.heappush(self._due, (due, rule_id))
+            self._changed.set()
 
     def _settle_due(self) -> None:
         now = self._clock()
         while self._due and self._due[0][0] <= now:
-            _, rule_id = heapq.heappop(self._due)
+            at, rule_id = heapq.heappop(self._due)
+            if self._awaited.get(rule_id) == at:
+                del self._awaited[rule_id]
             condition, event = settle(self._conditions.get(rule_id, _NORMAL), now)
             if event is not None:
                 self._accept(rule_id, condition, [event])
+            elif condition.due is not None:
+                self._await(rule_id, condition.due)
 
     def _tell(self, rule_id: int, event: ProcessEvent) -> None:
         number = self._numbers[rule_id] = self._numbers.get(rule_id, 0) + 1

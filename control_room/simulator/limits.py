@@ -60,6 +60,11 @@ def _range(low: float, high: float) -> tuple[float, float]:
 
 
 def _digital(tag: PlantTag) -> _Rules:
+    if tag.key.endswith(".state"):
+        # a machine that does not do what it was told; the trip itself comes first and says why
+        message = f"{tag.site} {tag.asset.lower()} does not follow its command"
+        command = f"{tag.key.removesuffix('state')}command"
+        return (PlantRule(AlarmKind.DISCREPANCY, Priority.MEDIUM, on_delay_s=10.0, message=message, other=command),)
     if tag.key.endswith(".trip"):
         message = f"{tag.site} {tag.asset.lower()} tripped"
         # a pump that restarts by itself tripped all the same: somebody must have looked

@@ -1,6 +1,7 @@
 """The stores against a real PostgreSQL, as the roles that use them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -8,17 +9,19 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
-from control_room.core.alarms import ProcessChange, Raised
-from control_room.core.errors import Refused
-from control_room.core.plant import Plant
+from control_room.core.alarms import AlarmKind, Priority, ProcessChange, Raised
+from control_room.core.errors import BadOption, Refused
+from control_room.core.plant import Plant, PlantRule
 from control_room.core.samples import BAD, BAD_SENSOR_FAILURE, Sample
 from db.alarm_journal import acknowledge
+from db.embedded import EmbeddedServer
 from db.engine import translated
 from db.history import read_history
 from db.network_store import read_networks
 from db.stores import PostgresAlarmStore, PostgresSampleStore
 from db.tag_store import import_plant, read_configuration
 from db.worker import DatabaseThread
+from tests.db.people import person_engine
 from tests.fakes import START, sample
 from tests.plants import plant
 
@@ -147,3 +150,46 @@ async def test_the_collector_writes_no_alarm_by_itself(collector: Engine, thread
     forged = text("SELECT record_process('{1}', '{2}', '{acknowledged}', ARRAY[now()], '{1}', '{0}')")
     with collector.connect() as connection, pytest.raises(Refused, match="nothing else"), translated():
         connection.execute(forged)
+
+
+def with_rules(*rules: PlantRule) -> Plant:
+    """Return a plant whose first tag has these rules alone."""
+    whole = plant()
+    first, *others = whole.tags
+    return replace(whole, tags=(replace(first, rules=rules), *others))
+
+
+def test_a_rule_that_compares_finds_its_other_tag(owner: Engine) -> None:
+    rule = PlantRule(AlarmKind.DEVIATION, Priority.LOW, 2.0, other="T2.level", window_s=90.0, is_latching=True)
+    with owner.begin() as connection:
+        import_plant(connection, with_rules(rule))
+        found = read_configuration(connection)
+    keys = {tag.id: tag.key for tag in found.tags}
+    [read] = [one for one in found.rules if one.kind is AlarmKind.DEVIATION]
+    assert (keys[read.tag_id], read.other_tag_id and keys[read.other_tag_id]) == ("T1.level", "T2.level")
+    assert (read.window_s, read.is_latching) == (90.0, True)
+
+
+def test_rules_that_cannot_be_meant_change_nothing(owner: Engine) -> None:
+    with owner.begin() as connection:
+        import_plant(connection, plant())
+        before = read_configuration(connection)
+        with pytest.raises(BadOption, match=r"T1\.level: the limit L"):
+            import_plant(
+                connection, with_rules(PlantRule(AlarmKind.L, Priority.LOW, 5.0), PlantRule(AlarmKind.H, Priority.LOW))
+            )
+        assert read_configuration(connection) == before
+
+
+def test_an_engineer_sets_what_the_alarms_life_needs(owner: Engine, server: EmbeddedServer, database: str) -> None:
+    with owner.begin() as connection:
+        import_plant(connection, plant())
+    call = text("SELECT is_done, words FROM configure_rule(1, CAST(:changes AS jsonb), 'agreed')")
+    with person_engine(server, database, "emil", "engineer") as engine, engine.begin() as connection:
+        good = {"changes": '{"is_latching": true, "shelving_limit_s": 600, "window_s": 30}'}
+        assert tuple(connection.execute(call, good).one()) == (True, "Changed.")
+        for bad in ('{"shelving_limit_s": -1}', '{"window_s": 0}', '{"is_latching": null}'):
+            assert not connection.execute(call, {"changes": bad}).one().is_done
+    with owner.connect() as connection:
+        [rule] = [one for one in read_configuration(connection).rules if one.id == 1]
+    assert (rule.is_latching, rule.shelving_limit_s, rule.window_s) == (True, 600.0, 30.0)

@@ -114,3 +114,37 @@ async def test_the_alarm_of_a_rule_that_is_gone_returns() -> None:
     desk.use_rules([DELAYED])
     await desk.flush()
     assert store.alarms[1].state is AlarmState.RETURNED
+
+
+PAIR = AlarmRule(3, 30, AlarmKind.DISCREPANCY, Priority.HIGH, other_tag_id=31)
+SILENT = AlarmRule(4, 40, AlarmKind.STALE, Priority.LOW, limit=60.0)
+
+
+async def test_two_tags_are_compared_whichever_changes() -> None:
+    store, clock = FakeAlarmStore(), FakeClock()
+    desk = await desk_on(store, clock)
+    desk.use_rules([PAIR])
+    desk.take([sample(31, 1.0), sample(30, 1.0)])
+    desk.take([sample(31, 0.0), sample(30, 0.0), sample(30, 1.0)])
+    await desk.flush()
+    assert [entry.happening for entry in store.journal] == ["raised", "returned", "raised"]
+
+
+async def test_silence_is_noticed_without_any_sample_and_needs_one_place_in_the_queue() -> None:
+    store, clock = FakeAlarmStore(), FakeClock()
+    desk = await desk_on(store, clock)
+    desk.use_rules([SILENT])
+    for number in range(500):
+        desk.take([sample(40, 1.0, number / 10)])
+    assert len(desk._due) == 1
+    clock.pass_s(60)
+    await desk.flush()
+    assert not store.journal
+    clock.pass_s(50)
+    await desk.flush()
+    assert [entry.happening for entry in store.journal] == ["raised"]
+    # configured anew, what is known of it stays
+    desk.use_rules([SILENT, HIGH])
+    desk.take([sample(40, 1.0, 111)])
+    await desk.flush()
+    assert [entry.happening for entry in store.journal] == ["raised", "returned"]

@@ -77,7 +77,7 @@ def raised(tags: Iterable[PlantTag], said: Iterable[tuple[float, Report]]) -> li
         now = EPOCH + timedelta(seconds=wall_s)
         for rule in rules[key]:
             before = conditions.get((key, rule.id), Condition())
-            conditions[key, rule.id], events = judge(rule, before, Sample(0, value, quality, now, now))
+            conditions[key, rule.id], events = judge(rule, before, Sample(0, value, quality, now, now), lambda _: None)
             found += [(wall_s, by_key[key], rule.kind) for event in events if isinstance(event, Raised)]
     return found
 

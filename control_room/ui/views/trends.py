@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QInputDialog, QLabel, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
-from control_room.core.alarms import AlarmKind
+from control_room.core.alarms import LIMITS, AlarmKind
 from control_room.core.errors import ControlRoomError
 from control_room.core.samples import Sample
 from control_room.core.tags import Quantity
@@ -271,7 +271,7 @@ def _first_group(room: Room) -> Group:
 
 
 def _limits(room: Room, tag_id: int) -> list[tuple[AlarmKind, float]]:
-    rules = (rule for rule in room.rules.values() if rule.tag_id == tag_id and rule.kind is not AlarmKind.BAD)
+    rules = (rule for rule in room.rules.values() if rule.tag_id == tag_id and rule.kind in LIMITS)
     return [(rule.kind, rule.limit) for rule in rules]
 
 
