@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, text
 
+from control_room.core.alarm_load import AlarmLoad, load
 from control_room.core.alarms import AlarmState, Happening, Trigger
 from db.tables import alarm_journal
 
@@ -91,6 +92,20 @@ def _act(
     call = call.replace(":rules", ":rules ::int[]").replace(":events", ":events ::bigint[]")
     rows = connection.execute(text(f"SELECT * FROM {call}"), asked)
     return [AlarmAnswer(row.rule_id, row.event_id, row.is_done, row.answer) for row in rows]
+
+
+_ANNOUNCED = text("""
+    SELECT to_timestamp(10 * floor(extract(epoch FROM commit_time) / 10) + 10) AS time, count(*) AS many
+    FROM alarm_journal WHERE commit_time > now() - interval '2 hours' AND state = 'UNACK'
+        AND happening IN ('raised', 'unshelved', 'in_service')
+    GROUP BY 1 ORDER BY 1""")
+
+
+def read_load(connection: Connection) -> AlarmLoad:
+    """Return the load of the alarms that this connection may see, by the database's clock, to 10 s."""
+    rows = connection.execute(_ANNOUNCED).all()
+    now: datetime = connection.execute(text("SELECT now()")).scalar_one()
+    return load([(row.time, row.many) for row in rows], max([now, *(row.time for row in rows)]))
 
 
 def read_journal(connection: Connection, *, limit: int = 200, rule_id: int | None = None) -> list[JournalRow]:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
-from control_room.core.alarms import AlarmKind, Priority, ProcessChange, Raised
+from control_room.core.alarms import AlarmKind, Priority, ProcessChange, Raised, Returned
 from control_room.core.errors import BadOption, Refused
 from control_room.core.plant import Plant, PlantRule
 from control_room.core.samples import BAD, BAD_SENSOR_FAILURE, Sample
-from db.alarm_journal import acknowledge
+from db.alarm_journal import acknowledge, read_load, shelve
 from db.embedded import EmbeddedServer
 from db.engine import translated
 from db.history import read_history
@@ -193,3 +193,27 @@ def test_an_engineer_sets_what_the_alarms_life_needs(owner: Engine, server: Embe
     with owner.connect() as connection:
         [rule] = [one for one in read_configuration(connection).rules if one.id == 1]
     assert (rule.is_latching, rule.shelving_limit_s, rule.window_s) == (True, 600.0, 30.0)
+
+
+async def test_the_load_counts_what_was_announced_where_a_person_may_see(
+    thread: DatabaseThread, owner: Engine, station: Engine, server: EmbeddedServer, database: str
+) -> None:
+    with owner.begin() as connection:
+        import_plant(connection, plant("south"))
+    store = PostgresAlarmStore(thread)
+    both = [ProcessChange(rule_id, number, event) for rule_id in (1, 2, 11) for number, event in TWICE]
+    await store.record(both)
+    with station.connect() as connection:
+        found = read_load(connection)
+    assert (found.count, found.flood_since) == (6, None)
+    with person_engine(server, database, "ada", "operator", 1) as engine, engine.begin() as connection:
+        assert read_load(connection).count == 4
+        # neither an acknowledgement nor what nobody is told of counts
+        acknowledge(connection, [(1, 2)], "")
+        assert shelve(connection, [(2, 2)], "test", 15, is_one_shot=False)[0].is_done
+    await store.record([ProcessChange(2, 4, Returned(START, 0.0, 0)), ProcessChange(2, 5, Raised(START, 1.0, 0))])
+    with person_engine(server, database, "bo", "operator", 1) as engine, engine.begin() as connection:
+        assert read_load(connection).count == 4
+
+
+TWICE = ((1, Raised(START, 1.0, 0)), (2, Returned(START, 0.0, 0)), (3, Raised(START, 1.0, 0)))

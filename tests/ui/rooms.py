@@ -15,6 +15,7 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
 from control_room.core.access import Membership, Person, Role
+from control_room.core.alarm_load import AlarmLoad
 from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Priority
 from control_room.core.errors import ControlRoomError
 from control_room.core.network import Link, LinkKind, Network, Node, NodeKind
@@ -37,7 +38,7 @@ from control_room.ui.operations import Operations
 from control_room.ui.room import Room
 from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
-from db.alarm_journal import AlarmAnswer, acknowledge
+from db.alarm_journal import AlarmAnswer, acknowledge, read_load
 from db.history import read_history
 from tests.fakes import FakeClock
 
@@ -408,7 +409,10 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
     """Return a stage; coroutines run to their end at once, unless a thread is held."""
     settings = QSettings(str(folder / "seat.ini"), QSettings.Format.IniFormat)
     room = Room(clock)
-    reading, acting = FakeThread({read_history: fake_history}), FakeThread({acknowledge: all_done})
+    reading, acting = (
+        FakeThread({read_history: fake_history, read_load: lambda: AlarmLoad(4)}),
+        FakeThread({acknowledge: all_done}),
+    )
 
     def run(work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)

@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from control_room.core.alarm_load import AlarmLoad
 from control_room.core.alarms import OutOfService, Priority, Shelving
 from control_room.core.errors import DatabaseUnavailable
 from control_room.ui.dialogs.form import FormDialog
@@ -366,3 +367,25 @@ def test_no_more_are_shelved_at_once_than_a_person_can_answer_for(view: AlarmsVi
     [action] = [one for one in menu.actions() if one.text() == "Shelve…"]
     assert not action.isEnabled()
     assert "At most 20" in action.toolTip()
+
+
+# --- the load meter
+
+
+def test_the_load_is_asked_for_and_a_flood_is_said(view: AlarmsView, stage: Stage) -> None:
+    assert view.load.text() == "– in 10 min"
+    view._load_timer.timeout.emit()
+    assert view.load.text() == "4 in 10 min"
+    view.show_load(AlarmLoad(37, stage.console.room.now(), 52))
+    assert view.load.text().startswith("Flood since")
+    assert view.load.text().endswith(": 37 in 10 min")
+    assert view.load.font().bold()
+    view.show_load(AlarmLoad(3))
+    assert not view.load.font().bold()
+
+
+def test_a_load_that_nobody_knows_is_not_shown_as_calm(view: AlarmsView, stage: Stage) -> None:
+    view.show_load(AlarmLoad(0))
+    stage.reading.fault = DatabaseUnavailable("The database does not answer.")
+    view._load_timer.timeout.emit()
+    assert view.load.text() == "– in 10 min"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QComboBox,
@@ -18,14 +18,16 @@ from PySide6.QtWidgets import (
 )
 
 from control_room.core.access import Action
+from control_room.core.alarm_load import ACCEPTABLE, FLOOD_ABOVE, FLOOD_ENDS_BELOW, MANAGEABLE, AlarmLoad
 from control_room.core.alarms import SUPPRESSED, AlarmState, Priority
+from control_room.core.errors import ControlRoomError
 from control_room.ui.alarm_deeds import AlarmDeeds
 from control_room.ui.console import Console
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
 from control_room.ui.view_spec import Place, ViewSpec
-from db.alarm_journal import AlarmAnswer, acknowledge
-from widgets.alarm_table import AlarmFilter, AlarmRow, AlarmTable, shelf_of
+from db.alarm_journal import AlarmAnswer, acknowledge, read_load
+from widgets.alarm_table import AlarmFilter, AlarmRow, AlarmTable, shelf_of, time_text
 from widgets.quality import STATE_WORDS
 
 _KEY = "alarms"
@@ -36,6 +38,11 @@ _SHELVES = (None, "Alarms"), (AlarmState.SHELVED, "Shelved"), (AlarmState.OUT_OF
 # of refusals that differ, so many are told word by word
 _TOLD = 3
 _TITLE_LENGTH = 28
+LOAD_MS = 5_000
+_LOAD_TIP = (
+    f"Announced in the last ten minutes. About {ACCEPTABLE} is acceptable, {MANAGEABLE} can be managed; more than "
+    f"{FLOOD_ABOVE} are a flood, until they are fewer than {FLOOD_ENDS_BELOW} (ISA-18.2, EEMUA 191)."
+)
 _ACK_TIP = "Acknowledge the selected alarms (Ctrl+K)"
 _ALL_TIP = "Acknowledge every alarm that the filter shows (Ctrl+Shift+K)"
 Occurrences = list[tuple[int, int]]
@@ -83,6 +90,9 @@ class AlarmsView(QWidget):
         self.shelves.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         for _ in _SHELVES:
             self.shelves.addTab("")
+        self.load = QLabel(self)
+        self.load.setToolTip(_LOAD_TIP)
+        self.show_load(None)
         self.counts = QLabel(self)
         self.counts.setProperty("role", "label")
         self.comment = QLineEdit(self)
@@ -126,6 +136,8 @@ class AlarmsView(QWidget):
         foot = QHBoxLayout()
         foot.addWidget(self.shelves)
         foot.addStretch(1)
+        foot.addWidget(self.load)
+        foot.addSpacing(16)
         foot.addWidget(self.counts)
         column.addLayout(foot)
         self.setFocusProxy(self.table)
@@ -151,10 +163,30 @@ class AlarmsView(QWidget):
         console.shift.changed.connect(self._count)
         console.blink.changed.connect(table.set_blink)
         console.theme.changed.connect(table.apply_palette)
+        self._load_timer = QTimer(self, interval=LOAD_MS)
+        self._load_timer.timeout.connect(lambda: console.operations.start(self._follow_load()))
+        self._load_timer.start()
         console.jumps.alarms_wanted.connect(self.filter_by)
         console.jumps.alarm_wanted.connect(self.show_alarm)
 
     # --- what it follows
+
+    def show_load(self, found: AlarmLoad | None) -> None:
+        """Say how many alarms came in the last ten minutes; None: nobody knows."""
+        count = "–" if found is None else f"{found.count:,}"
+        is_flood = found is not None and found.flood_since is not None
+        flood = f"Flood since {time_text(found.flood_since)}: " if found is not None and is_flood else ""
+        self.load.setText(f"{flood}{count} in 10 min")
+        font = self.load.font()
+        font.setBold(is_flood)
+        self.load.setFont(font)
+
+    async def _follow_load(self) -> None:
+        try:
+            self.show_load(await self._console.operations.read(partial(read_load)))
+        except ControlRoomError:
+            # the trouble bar says why
+            self.show_load(None)
 
     def _on_alarms(self, changed: list[AlarmRow], gone: list[int]) -> None:
         self.table.board.change(changed, gone)
