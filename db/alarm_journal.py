@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 
 from control_room.core.alarm_load import AlarmLoad, load
-from control_room.core.alarms import AlarmState, Happening, Trigger
-from db.tables import alarm_journal
+from control_room.core.alarms import Happening
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +21,28 @@ class AlarmAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class JournalRow:
-    """One row of the alarm journal."""
+class Note:
+    """What a person did to an occurrence, and their words."""
 
-    id: int
-    rule_id: int
-    event_id: int
+    time: datetime
+    person: str
     happening: Happening
-    previous: AlarmState
-    state: AlarmState
-    trigger: Trigger
-    source_time: datetime
-    commit_time: datetime
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One time that an alarm came: when and at what value and limit, when it went, and what people did.
+
+    No `raised_time`: nobody was told as it came, because it was shelved or out of service before.
+    """
+
+    event_id: int
+    raised_time: datetime | None
+    returned_time: datetime | None
     value: float | None
     limit: float
-    person: str
-    station: str
-    comment: str
+    notes: tuple[Note, ...]
 
 
 Occurrences = Sequence[tuple[int, int]]
@@ -108,28 +112,46 @@ def read_load(connection: Connection) -> AlarmLoad:
     return load([(row.time, row.many) for row in rows], max([now, *(row.time for row in rows)]))
 
 
-def read_journal(connection: Connection, *, limit: int = 200, rule_id: int | None = None) -> list[JournalRow]:
-    """Return the newest rows first, of one alarm or of all."""
-    columns = alarm_journal.c
-    query = select(alarm_journal).order_by(columns.id.desc()).limit(limit)
-    if rule_id is not None:
-        query = query.where(columns.rule_id == rule_id)
+# of a rule that chatters only the newest rows are looked at
+_OCCURRENCES = text("""
+    WITH newest AS (SELECT * FROM alarm_journal WHERE rule_id = :rule_id ORDER BY id DESC LIMIT 2000)
+    SELECT event_id, min(source_time) FILTER (WHERE happening = 'raised') AS raised_time,
+        max(source_time) FILTER (WHERE happening = 'returned') AS returned_time,
+        (array_agg(value ORDER BY id) FILTER (WHERE happening <> 'returned'))[1] AS value,
+        (array_agg(alarm_limit ORDER BY id))[1] AS alarm_limit,
+        array_agg(source_time ORDER BY id) FILTER (WHERE person <> '') AS times,
+        array_agg(person ORDER BY id) FILTER (WHERE person <> '') AS people,
+        array_agg(happening ORDER BY id) FILTER (WHERE person <> '') AS happenings,
+        array_agg(comment ORDER BY id) FILTER (WHERE person <> '') AS comments
+    FROM newest GROUP BY event_id ORDER BY event_id DESC LIMIT :count""")
+
+
+def read_occurrences(connection: Connection, rule_id: int, count: int) -> list[Occurrence]:
+    """Return the newest occurrences of an alarm, the newest first, with what people did then."""
+    rows = connection.execute(_OCCURRENCES, {"rule_id": rule_id, "count": count})
     return [
-        JournalRow(
-            id=row.id,
-            rule_id=row.rule_id,
+        Occurrence(
             event_id=row.event_id,
-            happening=Happening(row.happening),
-            previous=AlarmState(row.previous_state),
-            state=AlarmState(row.state),
-            trigger=Trigger(row.trigger),
-            source_time=row.source_time,
-            commit_time=row.commit_time,
+            raised_time=row.raised_time,
+            returned_time=row.returned_time,
             value=row.value,
             limit=row.alarm_limit,
-            person=row.person,
-            station=row.station,
-            comment=row.comment,
+            notes=tuple(
+                Note(time, person, Happening(happening), comment)
+                for time, person, happening, comment in zip(
+                    row.times or (), row.people or (), row.happenings or (), row.comments or (), strict=True
+                )
+            ),
         )
-        for row in connection.execute(query)
+        for row in rows
     ]
+
+
+def comment(connection: Connection, occurrences: Occurrences, comment: str) -> list[AlarmAnswer]:
+    """Write a note to each of the occurrences. Raises Refused without the right."""
+    call = text("SELECT is_done, answer FROM comment_alarm(:rule, :event, :words)")
+    answers = []
+    for rule_id, event_id in occurrences:
+        row = connection.execute(call, {"rule": rule_id, "event": event_id, "words": comment}).one()
+        answers.append(AlarmAnswer(rule_id, event_id, row.is_done, row.answer))
+    return answers

@@ -1,7 +1,7 @@
-"""What a person does to alarms beside acknowledging: reset, shelve, take back, take out of service, return."""
+"""What a person does to alarms beside acknowledging: a note, reset, shelve, take back, take out of service, return."""
 
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from control_room.ui.console import Console
 from control_room.ui.dialogs.form import FormDialog, Values
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
-from db.alarm_journal import AlarmAnswer, reset, return_to_service, shelve, take_out_of_service, unshelve
+from db.alarm_journal import AlarmAnswer, comment, reset, return_to_service, shelve, take_out_of_service, unshelve
 from widgets.alarm_table import AlarmRow
 
 MINUTES = {"15 min": 15, "30 min": 30, "1 h": 60, "2 h": 120, "4 h": 240, "8 h": 480}
@@ -57,6 +57,14 @@ def _comment(values: Values) -> str:
 
 
 DEEDS = (
+    Deed(
+        "Write a note…",
+        Action.COMMENT,
+        lambda row: row.alarm.event_id > 0,
+        lambda values, _: partial(comment, comment=values["words"]),
+        (replace(_WORDS, title="Note", is_required=True),),
+        "It stands in the alarm's journal, and whoever asks why the alarm came reads it.",
+    ),
     Deed(
         "Reset",
         Action.ACKNOWLEDGE,
@@ -137,7 +145,7 @@ class AlarmDeeds:
 
     def _sender(self, deed: Deed, occurrences: Occurrences) -> Callable[[Values], Coroutine[Any, Any, object]]:
         async def send(values: Values) -> None:
-            if values["reason"] == REASONS[-1] and not values["words"].strip():
+            if values.get("reason") == REASONS[-1] and not values["words"].strip():
                 raise Refused("Another reason needs words.")
             answers = await self._act(deed.job(values, ""), occurrences)
             refused = [answer for answer in answers if not answer.is_done]

@@ -13,7 +13,7 @@ from control_room.core.alarms import AlarmKind, Priority, ProcessChange, Raised,
 from control_room.core.errors import BadOption, Refused
 from control_room.core.plant import Plant, PlantRule
 from control_room.core.samples import BAD, BAD_SENSOR_FAILURE, Sample
-from db.alarm_journal import acknowledge, read_load, shelve
+from db.alarm_journal import acknowledge, comment, read_load, read_occurrences, shelve, unshelve
 from db.embedded import EmbeddedServer
 from db.engine import translated
 from db.history import read_history
@@ -217,3 +217,34 @@ async def test_the_load_counts_what_was_announced_where_a_person_may_see(
 
 
 TWICE = ((1, Raised(START, 1.0, 0)), (2, Returned(START, 0.0, 0)), (3, Raised(START, 1.0, 0)))
+
+
+async def test_the_past_of_an_alarm_tells_when_it_came_and_what_was_done(
+    thread: DatabaseThread, operator: Engine, station: Engine
+) -> None:
+    store = PostgresAlarmStore(thread)
+    at = [START + timedelta(minutes=number) for number in range(4)]
+    with station.connect() as connection:
+        assert read_occurrences(connection, 1, 5) == []
+    await store.record([ProcessChange(1, 1, Raised(at[0], 95.0, 0)), ProcessChange(1, 2, Returned(at[1], 80.0, 0))])
+    with operator.begin() as connection:
+        acknowledge(connection, [(1, 1)], "on my way")
+        [answer] = comment(connection, [(1, 1)], "ice on the weir")
+        assert answer.is_done
+        shelve(connection, [(1, 1)], "Test", 15, is_one_shot=False)
+    await store.record([ProcessChange(1, 3, Raised(at[2], 97.0, 0))])
+    with operator.begin() as connection:
+        unshelve(connection, [(1, 2)], "")
+    with station.connect() as connection:
+        newest, shelved, first = read_occurrences(connection, 1, 5)
+        assert read_occurrences(connection, 1, 1) == [newest]
+    assert (first.raised_time, first.returned_time, first.value, first.limit) == (at[0], at[1], 95.0, 90.0)
+    assert [(one.person, one.happening, one.comment) for one in first.notes] == [
+        ("ada", "acknowledged", "on my way"),
+        ("ada", "commented", "ice on the weir"),
+        ("ada", "shelved", "Test"),
+    ]
+    assert (shelved.event_id, shelved.raised_time, shelved.notes) == (2, at[2], ())
+    # announced as new when it came back from the shelf
+    assert (newest.event_id, newest.raised_time, newest.value) == (3, None, 97.0)
+    assert [one.happening for one in newest.notes] == ["unshelved"]

@@ -38,7 +38,7 @@ from control_room.ui.operations import Operations
 from control_room.ui.room import Room
 from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
-from db.alarm_journal import AlarmAnswer, acknowledge, read_load
+from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_occurrences
 from db.history import read_history
 from tests.fakes import FakeClock
 
@@ -409,10 +409,12 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
     """Return a stage; coroutines run to their end at once, unless a thread is held."""
     settings = QSettings(str(folder / "seat.ini"), QSettings.Format.IniFormat)
     room = Room(clock)
-    reading, acting = (
-        FakeThread({read_history: fake_history, read_load: lambda: AlarmLoad(4)}),
-        FakeThread({acknowledge: all_done}),
-    )
+    answers: dict[Any, Callable[..., Any]] = {
+        read_history: fake_history,
+        read_load: lambda: AlarmLoad(4),
+        read_occurrences: lambda rule_id, count: [],
+    }
+    reading, acting = FakeThread(answers), FakeThread({acknowledge: all_done})
 
     def run(work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)

@@ -12,13 +12,25 @@ from PySide6.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from control_room.core.alarm_load import AlarmLoad
-from control_room.core.alarms import OutOfService, Priority, Shelving
+from control_room.core.alarms import AlarmKind, AlarmRule, Happening, OutOfService, Priority, Shelving
 from control_room.core.errors import DatabaseUnavailable
+from control_room.ui.alarm_words import rule_words
 from control_room.ui.dialogs.form import FormDialog
+from control_room.ui.dialogs.why import WhyDialog
 from control_room.ui.operations import Work
 from control_room.ui.views.alarms import AlarmsView
-from db.alarm_journal import AlarmAnswer, acknowledge, shelve, unshelve
+from db.alarm_journal import (
+    AlarmAnswer,
+    Note,
+    Occurrence,
+    acknowledge,
+    comment,
+    read_occurrences,
+    shelve,
+    unshelve,
+)
 from tests.ui.rooms import Stage
+from tests.widgets.alarm_rows import row as alarm_row
 from widgets.alarm_table import BY, STATE, AlarmRow
 
 
@@ -389,3 +401,111 @@ def test_a_load_that_nobody_knows_is_not_shown_as_calm(view: AlarmsView, stage: 
     stage.reading.fault = DatabaseUnavailable("The database does not answer.")
     view._load_timer.timeout.emit()
     assert view.load.text() == "– in 10 min"
+
+
+# --- why
+
+
+def test_why_tells_rule_neighbours_and_past(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
+    row = view.table.board.rows[0]
+    came = row.alarm.raised_time
+    assert came is not None
+    near = [one for one in view.table.board.rows[1:] if one.tag.municipality_id == row.tag.municipality_id][:2]
+    stage.console.room.take_alarms(
+        [replace(one.alarm, raised_time=came - timedelta(seconds=20 * n)) for n, one in enumerate(near, 1)],
+        is_whole=False,
+    )
+    stage.console.alarms.flush()
+    asked_for: list[tuple[int, int]] = []
+
+    def past(rule_id: int, count: int) -> list[Occurrence]:
+        asked_for.append((rule_id, count))
+        notes = (
+            Note(came, "ada", Happening.ACKNOWLEDGED, ""),
+            Note(came, "eva", Happening.COMMENTED, "ice on the weir"),
+        )
+        return [
+            Occurrence(2, came, None, 4.0, 5.0, notes),
+            Occurrence(1, came - timedelta(hours=3), came - timedelta(hours=2), 4.5, 5.0, ()),
+        ]
+
+    stage.reading.answers = {read_occurrences: past}
+    view.table.choose(row.rule.id)
+    QTest.keyClick(view.table, Qt.Key.Key_F2)
+    [dialog] = view.findChildren(WhyDialog)
+    words = dialog.words.text()
+    assert row.message in words
+    assert "Comes at" in words
+    lines = words.splitlines()
+    order = [number for number, line in enumerate(lines) if any(one.message in line for one in near)]
+    assert max(order) < next(number for number, line in enumerate(lines) if "this one" in line)
+    assert asked_for == [(row.rule.id, 5)]
+    board = dialog.table.board
+    texts = [[column.text(one) for column in board.columns] for one in board.rows]
+    assert [one[1] for one in texts] == ["goes on", "60 min"]
+    assert "ada acknowledged it" in texts[0][4]
+    assert "eva wrote: ice on the weir" in texts[0][4]
+    assert texts[1][4] == "nothing"
+    dialog.close()
+
+
+def test_why_says_when_the_past_cannot_be_read(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
+    stage.reading.fault = DatabaseUnavailable("The database does not answer.", advice="Wait.")
+    view.table.choose(view.table.board.rows[0].rule.id)
+    view.show_why()
+    [dialog] = view.findChildren(WhyDialog)
+    assert "The database does not answer" in dialog.notice_bar.text()
+    dialog.close()
+
+
+def test_a_note_needs_words_and_names_the_occurrence(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
+    done: list[dict[str, Any]] = []
+
+    def answer(**asked: Any) -> list[AlarmAnswer]:
+        done.append(asked)
+        return [AlarmAnswer(rule, event, True, "Commented.") for rule, event in asked["occurrences"]]
+
+    stage.acting.answers = {comment: answer}
+    select(view, 0)
+    row = view.table.chosen()[0]
+    deeds(view, qtbot)["Write a note…"].trigger()
+    [dialog] = view.findChildren(FormDialog)
+    dialog.send()
+    assert not done
+    line = dialog.editors["words"]
+    assert isinstance(line, QLineEdit)
+    line.setText("ice on the weir")
+    dialog.send()
+    assert done == [{"occurrences": [(row.rule.id, row.alarm.event_id)], "comment": "ice on the weir"}]
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (
+            AlarmRule(1, 1, AlarmKind.H, Priority.LOW, 5.0, 0.5, 3.0),
+            "Comes at 5.00 m or more; returns 0.50 m inside; after 3 s.",
+        ),
+        (
+            AlarmRule(1, 1, AlarmKind.LL, Priority.LOW, 1.0, off_delay_s=2.0),
+            "Comes at 1.00 m or less; returns after 2 s.",
+        ),
+        (AlarmRule(1, 1, AlarmKind.BAD, Priority.LOW), "Comes when the device says that its value must not be used."),
+        (AlarmRule(1, 1, AlarmKind.STALE, Priority.LOW, 60.0), "Comes when nothing was heard for 60 s."),
+        (
+            AlarmRule(1, 1, AlarmKind.DEVIATION, Priority.LOW, 2.0, other_tag_id=2),
+            "Comes when it is 2.00 m or more away from Tank 2 level.",
+        ),
+        (
+            AlarmRule(1, 1, AlarmKind.DISCREPANCY, Priority.LOW, other_tag_id=9),
+            "Comes when it differs from another tag.",
+        ),
+        (
+            AlarmRule(1, 1, AlarmKind.RATE, Priority.LOW, 0.5, is_latching=True),
+            "Comes when it changes by 0.50 m a minute or more, over 60 s; stays until it is reset.",
+        ),
+    ],
+)
+def test_a_rule_in_words(rule: AlarmRule, words: str) -> None:
+    tags = {number: alarm_row(number).tag for number in (1, 2)}
+    assert rule_words(rule, tags[1], tags) == words

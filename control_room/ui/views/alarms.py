@@ -23,6 +23,7 @@ from control_room.core.alarms import SUPPRESSED, AlarmState, Priority
 from control_room.core.errors import ControlRoomError
 from control_room.ui.alarm_deeds import AlarmDeeds
 from control_room.ui.console import Console
+from control_room.ui.dialogs.why import WhyDialog
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
 from control_room.ui.view_spec import Place, ViewSpec
@@ -102,6 +103,7 @@ class AlarmsView(QWidget):
         self.acknowledge_button = QPushButton("Acknowledge", self)
         self.all_button = QPushButton("All visible…", self)
         self.acknowledge_action = self._action("Acknowledge", "Ctrl+K", self.acknowledge_chosen)
+        self.why_action = self._action("Why this alarm", "F2", self.show_why)
         self.all_action = self._action("Acknowledge all visible", "Ctrl+Shift+K", self.ask_all)
 
     def _action(self, text: str, keys: str, act: object) -> QAction:
@@ -274,6 +276,11 @@ class AlarmsView(QWidget):
             self.shelves.setCurrentIndex([one for one, _ in _SHELVES].index(shelf_of(row) if row else None))
             self.table.choose(rule_id)
 
+    def show_why(self) -> None:
+        """Open the panel of the first selected alarm."""
+        if chosen := self.table.chosen():
+            WhyDialog(self, self._console, chosen[0]).show()
+
     def acknowledge_chosen(self) -> None:
         """Acknowledge what is selected."""
         self.table.show_chosen()
@@ -333,6 +340,7 @@ class AlarmsView(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(self.acknowledge_action)
+        menu.addAction(self.why_action)
         self.deeds.fill(menu, chosen)
         menu.addSeparator()
         menu.addAction("Open trend", lambda: self._jump_to_trend(chosen))

@@ -1,0 +1,115 @@
+"""Why this alarm: what raises it, what came first around it, how often it came before and what was done then."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from control_room.core.errors import ControlRoomError
+from control_room.ui.alarm_words import lasted_words, note_words, rule_words
+from control_room.ui.console import Console
+from control_room.ui.notice_bar import NoticeBar
+from control_room.ui.words import local
+from db.alarm_journal import Occurrence, read_occurrences
+from widgets.alarm_table import AlarmRow, time_text
+from widgets.row_table import RowColumn, RowTable
+
+SHOWN = 5
+# what came so long before may be the cause
+BEFORE, AFTER = timedelta(minutes=2), timedelta(seconds=30)
+_TOLD = 6
+_SIZE_PX = (860, 460)
+
+
+class WhyDialog(QDialog):
+    """One alarm's panel; it stays open beside the board. What is read comes when it comes."""
+
+    def __init__(self, parent: QWidget, console: Console, row: AlarmRow) -> None:
+        """Show what is known, and ask for the past."""
+        super().__init__(parent)
+        self._console, self._row = console, row
+        self.setWindowTitle(f"Why: {row.message}")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.resize(*_SIZE_PX)
+        self.words = QLabel(self._words(), self)
+        self.words.setWordWrap(True)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.notice_bar = NoticeBar(self)
+        self.table: RowTable[Occurrence] = RowTable(
+            self._columns(), lambda one: one.event_id, tip=note_words, is_sortable=False, parent=self
+        )
+        self.table.apply_palette(console.theme.palette)
+        self.table.say_when_empty("The past is being read")
+        self._lay_out()
+        console.operations.start(self._read())
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        for widget, stretch in ((self.words, 0), (self.notice_bar, 0), (self.table, 1)):
+            column.addWidget(widget, stretch)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
+        jumps, tag_id = self._console.jumps, self._row.tag.id
+        for title, jump in (
+            ("Open trend", lambda: jumps.trend_wanted.emit([tag_id])),
+            ("Show on map", lambda: jumps.map_wanted.emit(tag_id)),
+        ):
+            button = QPushButton(title, self)
+            button.clicked.connect(jump)
+            buttons.addButton(button, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.rejected.connect(self.close)
+        column.addWidget(buttons)
+
+    def _columns(self) -> Sequence[RowColumn[Occurrence]]:
+        tag = self._row.tag
+        return (
+            RowColumn("Came", lambda one: local(one.raised_time), 150),
+            RowColumn("Lasted", lasted_words, 80),
+            RowColumn("At", lambda one: tag.text(one.value), 90),
+            RowColumn("Limit then", lambda one: tag.text(one.limit), 90),
+            RowColumn("What was done", lambda one: note_words(one).replace("\n", "; ") or "nothing", 200, share=1),
+        )
+
+    def _words(self) -> str:
+        row, room = self._row, self._console.room
+        parts = [
+            f"{row.message}\n{row.place} › {row.tag.asset}, {row.tag.name} ({row.tag.key}), priority {int(row.rule.priority)}",
+            rule_words(row.rule, row.tag, room.tags),
+            self._around(),
+        ]
+        return "\n\n".join(parts)
+
+    def _around(self) -> str:
+        """Return what of the same municipality came shortly before and after, the first first."""
+        came = self._row.alarm.raised_time
+        if came is None:
+            return "It has not come yet."
+        near = [
+            row
+            for row in self._console.alarms.rows.values()
+            if row.tag.municipality_id == self._row.tag.municipality_id
+            and row.alarm.raised_time is not None
+            and came - BEFORE <= row.alarm.raised_time <= came + AFTER
+        ]
+        near.sort(key=lambda row: (row.raised_s(), row.rule.id))
+        if len(near) < 2:
+            return "Nothing else of this municipality on the board came about the same time."
+        lines = [f"{time_text(row.alarm.raised_time)}  {row.message}{self._mark(row)}" for row in near[:_TOLD]]
+        more = [f"and {len(near) - _TOLD:,} more"] if len(near) > _TOLD else []
+        return "\n".join(["What came about the same time, the first first:", *lines, *more])
+
+    def _mark(self, row: AlarmRow) -> str:
+        return "   ← this one" if row.rule.id == self._row.rule.id else ""
+
+    async def _read(self) -> None:
+        try:
+            job = partial(read_occurrences, rule_id=self._row.rule.id, count=SHOWN)
+            found = await self._console.operations.read(job)
+        except ControlRoomError as fault:
+            self.table.say_when_empty("The past is not known")
+            self.notice_bar.show_fault("The past cannot be read", fault)
+            return
+        self.table.say_when_empty("It never came")
+        self.table.show_rows(found)
