@@ -1,7 +1,7 @@
 """What every store keeps to: the fakes that the services are tested with, and the real PostgreSQL."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -241,6 +241,7 @@ class AlarmStoreContract:
         for number in range(150):
             await walk.go(number)
         assert walk.seen == set(AlarmState)
+        assert replayed(rig.journal()) == await alarms(rig.store)
 
     async def test_a_batch_is_recorded_in_its_order(self, rig: AlarmRig) -> None:
         first = changes(1, Raised(START, 1.0, 0), Returned(at(1), 2.0, 0), Raised(at(2), None, BAD))
@@ -370,6 +371,39 @@ class Walk:
             ReturnedToService(time, "ada", "seen"): 3,
         }
         return chosen.choices(list(events), list(events.values()))[0]
+
+
+def replayed(journal: Sequence[JournalEntry]) -> dict[int, Alarm]:
+    """Return the alarms as the journal alone tells of them."""
+    found: dict[int, Alarm] = {}
+    for entry in journal:
+        before = found.get(entry.rule_id, Alarm(entry.rule_id))
+        found[entry.rule_id], again = step(before, _event_of(entry), RULES[entry.rule_id])
+        assert again is not None
+        assert (again.state, again.event_id) == (entry.state, entry.event_id)
+    return found
+
+
+def _event_of(entry: JournalEntry) -> AlarmEvent:
+    time, person, words = entry.time, entry.person, entry.comment
+    match entry.happening:
+        case Happening.RAISED:
+            return Raised(time, entry.value, entry.quality)
+        case Happening.RETURNED:
+            return Returned(time, entry.value, entry.quality)
+        case Happening.ACKNOWLEDGED:
+            return Acknowledged(time, entry.event_id, person, words)
+        case Happening.SHELVED:
+            until = datetime.fromisoformat(entry.detail["until"])
+            return Shelved(time, until, person, words, entry.detail["is_one_shot"])
+        case Happening.OUT_OF_SERVICE:
+            return TakenOutOfService(time, person, words, entry.detail["work_order"])
+    plain: dict[Happening, Callable[[datetime, str, str], AlarmEvent]] = {
+        Happening.RESET: Reset,
+        Happening.UNSHELVED: Unshelved,
+        Happening.IN_SERVICE: ReturnedToService,
+    }
+    return plain[entry.happening](time, person, words)
 
 
 def _timeless(alarm: Alarm) -> Alarm:

@@ -1,6 +1,7 @@
 """The stores against a real PostgreSQL, as the roles that use them."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -18,6 +19,7 @@ from db.embedded import EmbeddedServer
 from db.engine import translated
 from db.history import read_history
 from db.network_store import read_networks
+from db.people import who_am_i
 from db.stores import PostgresAlarmStore, PostgresSampleStore
 from db.tag_store import import_plant, read_configuration
 from db.worker import DatabaseThread
@@ -248,3 +250,25 @@ async def test_the_past_of_an_alarm_tells_when_it_came_and_what_was_done(
     # announced as new when it came back from the shelf
     assert (newest.event_id, newest.raised_time, newest.value) == (3, None, 97.0)
     assert [one.happening for one in newest.notes] == ["unshelved"]
+
+
+async def test_two_seats_that_acknowledge_at_once_get_one_row_and_one_polite_answer(
+    thread: DatabaseThread, owner: Engine, server: EmbeddedServer, database: str
+) -> None:
+    await PostgresAlarmStore(thread).record([ProcessChange(1, 1, Raised(START, 1.0, 0))])
+    with ExitStack() as stack:
+        seats = []
+        for login in ("ada", "bo"):
+            engine = stack.enter_context(person_engine(server, database, login, "operator"))
+            seat = DatabaseThread(engine, login)
+            stack.callback(seat.close)
+            seat.submit(who_am_i).result(10)
+            seats.append(seat)
+        asked = [seat.submit(lambda connection: acknowledge(connection, [(1, 1)], "")) for seat in seats]
+        answers = [answer for future in asked for answer in future.result(10)]
+    assert sorted(one.is_done for one in answers) == [False, True]
+    [refused] = [one.words for one in answers if not one.is_done]
+    assert refused in ("ada acknowledged it already.", "bo acknowledged it already.")
+    with owner.connect() as connection:
+        rows = connection.execute(text("SELECT count(*) FROM alarm_journal WHERE happening = 'acknowledged'")).scalar()
+    assert rows == 1

@@ -443,9 +443,11 @@ def test_why_tells_rule_neighbours_and_past(view: AlarmsView, stage: Stage, qtbo
     board = dialog.table.board
     texts = [[column.text(one) for column in board.columns] for one in board.rows]
     assert [one[1] for one in texts] == ["goes on", "60 min"]
-    assert "ada acknowledged it" in texts[0][4]
-    assert "eva wrote: ice on the weir" in texts[0][4]
-    assert texts[1][4] == "nothing"
+    assert [one[4] for one in texts] == ["2 by ada, eva", "nothing"]
+    assert "ada acknowledged it" in dialog.notes.text()
+    assert "eva wrote: ice on the weir" in dialog.notes.text()
+    dialog.table.selectRow(1)
+    assert dialog.notes.text() == ""
     dialog.close()
 
 

@@ -33,22 +33,22 @@ class WhyDialog(QDialog):
         self.setWindowTitle(f"Why: {row.message}")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(*_SIZE_PX)
-        self.words = QLabel(self._words(), self)
-        self.words.setWordWrap(True)
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
-        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.words = _words_label(self, self._words())
         self.notice_bar = NoticeBar(self)
         self.table: RowTable[Occurrence] = RowTable(
             self._columns(), lambda one: one.event_id, tip=note_words, is_sortable=False, parent=self
         )
         self.table.apply_palette(console.theme.palette)
         self.table.say_when_empty("The past is being read")
+        # a cell has room for one line, and what was done is what the next one needs
+        self.notes = _words_label(self)
+        self.table.chosen_changed.connect(self._show_notes)
         self._lay_out()
         console.operations.start(self._read())
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        for widget, stretch in ((self.words, 0), (self.notice_bar, 0), (self.table, 1)):
+        for widget, stretch in ((self.words, 0), (self.notice_bar, 0), (self.table, 1), (self.notes, 0)):
             column.addWidget(widget, stretch)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         jumps, tag_id = self._console.jumps, self._row.tag.id
@@ -65,11 +65,11 @@ class WhyDialog(QDialog):
     def _columns(self) -> Sequence[RowColumn[Occurrence]]:
         tag = self._row.tag
         return (
-            RowColumn("Came", lambda one: local(one.raised_time), 150),
+            RowColumn("Came", lambda one: local(one.raised_time), 178),
             RowColumn("Lasted", lasted_words, 80),
             RowColumn("At", lambda one: tag.text(one.value), 90),
             RowColumn("Limit then", lambda one: tag.text(one.limit), 90),
-            RowColumn("What was done", lambda one: note_words(one).replace("\n", "; ") or "nothing", 200, share=1),
+            RowColumn("What was done", _shortly, 200, share=1),
         )
 
     def _words(self) -> str:
@@ -113,3 +113,21 @@ class WhyDialog(QDialog):
             return
         self.table.say_when_empty("It never came")
         self.table.show_rows(found)
+        self.table.selectRow(0)
+
+    def _show_notes(self) -> None:
+        chosen = self.table.chosen()
+        self.notes.setText("" if chosen is None else note_words(chosen))
+
+
+def _shortly(one: Occurrence) -> str:
+    people = list(dict.fromkeys(note.person for note in one.notes))
+    return f"{len(one.notes)} by {', '.join(people)}" if people else "nothing"
+
+
+def _words_label(parent: QWidget, words: str = "") -> QLabel:
+    label = QLabel(words, parent)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
