@@ -101,7 +101,7 @@ def _act(
 _ANNOUNCED = text("""
     SELECT to_timestamp(10 * floor(extract(epoch FROM commit_time) / 10) + 10) AS time, count(*) AS many
     FROM alarm_journal WHERE commit_time > now() - interval '2 hours' AND state = 'UNACK'
-        AND happening IN ('raised', 'unshelved', 'in_service')
+        AND happening IN ('raised', 'unshelved', 'in_service', 'realarmed')
     GROUP BY 1 ORDER BY 1""")
 
 

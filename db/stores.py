@@ -169,11 +169,9 @@ class PostgresAlarmStore:
         if changes:
             await _do(self._thread, lambda connection: connection.execute(_RECORD, _columns(changes)))
 
-    async def end_shelvings(self) -> int:
-        """Take back every alarm whose shelving has run out by the database's clock; return how many."""
-        ended = await _do(
-            self._thread, lambda connection: connection.execute(text("SELECT end_shelvings()")).scalar_one()
-        )
+    async def pass_time(self) -> int:
+        """Let shelvings run out and announce again what stands too long, by the database's clock; return how many."""
+        ended = await _do(self._thread, lambda connection: connection.execute(text("SELECT pass_time()")).scalar_one())
         return int(ended)
 
 

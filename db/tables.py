@@ -133,6 +133,7 @@ alarm_rule = Table(
     # what it is compared with
     Column("other_tag_id", ForeignKey("tag.id")),
     Column("window_s", Float, nullable=False, server_default=text("60")),
+    Column("re_alarm_s", Float, nullable=False, server_default=text("0")),
     UniqueConstraint("tag_id", "kind"),
 )
 # partitioned by day of source_time, names sample_YYYYMMDD; sample_default takes what has no sane time
@@ -190,6 +191,7 @@ alarm = Table(
     Column("out_of_service_by", Text, nullable=False, server_default=""),
     Column("out_of_service_reason", Text, nullable=False, server_default=""),
     Column("work_order", Text, nullable=False, server_default=""),
+    Index("alarm_standing", "acknowledged_time", postgresql_where=text("is_active AND is_acknowledged")),
     Index("alarm_shelved_until", "shelved_until", postgresql_where=text("shelved_until IS NOT NULL")),
 )
 # append-only

@@ -95,6 +95,7 @@ def _read_rules(database: Connection) -> Iterable[AlarmRule]:
             shelving_limit_s=row.shelving_limit_s,
             other_tag_id=row.other_tag_id,
             window_s=row.window_s,
+            re_alarm_s=row.re_alarm_s,
         )
         for row in rows
     )
@@ -174,6 +175,7 @@ def _import_rules(database: Connection, tags: Mapping[int, PlantTag]) -> None:
             "shelving_limit_s": rule.shelving_limit_s,
             "other_tag_id": ids_of_tags.get(rule.other),
             "window_s": rule.window_s,
+            "re_alarm_s": rule.re_alarm_s,
             "off_delay_s": rule.off_delay_s,
             "message": rule.message,
         }

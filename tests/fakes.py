@@ -11,9 +11,11 @@ from control_room.core.alarms import (
     AlarmEvent,
     AlarmKind,
     AlarmRule,
+    AlarmState,
     JournalEntry,
     Priority,
     ProcessChange,
+    ReAlarmed,
     Unshelved,
     step,
 )
@@ -111,9 +113,16 @@ class FakeAlarmStore:
     def acknowledge(self, rule_id: int, person: str, time: datetime, comment: str = "") -> None:
         self.act(rule_id, Acknowledged(time, self.alarms[rule_id].event_id, person, comment))
 
-    async def end_shelvings(self) -> int:
+    async def pass_time(self) -> int:
         refuse_when(self.is_away)
-        due = [one.rule_id for one in self.alarms.values() if one.shelving and one.shelving.until <= self.clock()]
-        for rule_id in due:
-            self.act(rule_id, Unshelved(self.clock(), comment="The time ran out."))
+        due: list[tuple[int, AlarmEvent]] = []
+        for one in self.alarms.values():
+            again_s = self.rules.get(one.rule_id, PLAIN_RULE).re_alarm_s
+            if one.shelving and one.shelving.until <= self.clock():
+                due.append((one.rule_id, Unshelved(self.clock(), comment="The time ran out.")))
+            since = one.acknowledged_time if one.state is AlarmState.ACKNOWLEDGED and again_s else None
+            if since is not None and since + timedelta(seconds=again_s) <= self.clock():
+                due.append((one.rule_id, ReAlarmed(self.clock(), comment="It still stands.")))
+        for rule_id, event in due:
+            self.act(rule_id, event)
         return len(due)

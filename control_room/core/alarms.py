@@ -79,6 +79,7 @@ class Happening(StrEnum):
     UNSHELVED = "unshelved"
     OUT_OF_SERVICE = "out_of_service"
     IN_SERVICE = "in_service"
+    REALARMED = "realarmed"
     COMMENTED = "commented"
 
 
@@ -92,6 +93,7 @@ class AlarmRule:
     `off_delay_s`: the condition must be gone without break for so long before it returns.
     `is_latching`: when the condition is gone the alarm stays until a person resets it.
     `shelving_limit_s`: the longest that it may be shelved at once; 0: not at all.
+    `re_alarm_s`: so long after its acknowledgement it is announced again, if it still stands; 0: never.
     """
 
     id: int
@@ -107,6 +109,7 @@ class AlarmRule:
     shelving_limit_s: float = 28_800.0
     other_tag_id: int | None = None
     window_s: float = 60.0
+    re_alarm_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +250,18 @@ class ReturnedToService:
     comment: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ReAlarmed:
+    """It was acknowledged and still stands: it is announced again."""
+
+    time: datetime
+    person: str = ""
+    comment: str = ""
+
+
 ProcessEvent = Raised | Returned
 PersonEvent = Acknowledged | Reset | Shelved | Unshelved | TakenOutOfService | ReturnedToService
-AlarmEvent = ProcessEvent | PersonEvent
+AlarmEvent = ProcessEvent | PersonEvent | ReAlarmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,8 +317,11 @@ def _after(alarm: Alarm, event: AlarmEvent, rule: AlarmRule) -> Alarm:
     return _decided(alarm, event, rule)
 
 
-def _decided(alarm: Alarm, event: PersonEvent, rule: AlarmRule) -> Alarm:
+def _decided(alarm: Alarm, event: PersonEvent | ReAlarmed, rule: AlarmRule) -> Alarm:
     match event:
+        case ReAlarmed():
+            _demand(alarm.state is AlarmState.ACKNOWLEDGED, "It does not stand acknowledged.")
+            return _heard_again(alarm)
         case Acknowledged():
             return _acknowledged(alarm, event)
         case Reset():
@@ -432,6 +447,7 @@ _HAPPENINGS = {
     Unshelved: Happening.UNSHELVED,
     TakenOutOfService: Happening.OUT_OF_SERVICE,
     ReturnedToService: Happening.IN_SERVICE,
+    ReAlarmed: Happening.REALARMED,
 }
 
 

@@ -39,6 +39,7 @@ class PlantRule:
     shelving_limit_s: float = 28_800.0
     other: str = ""
     window_s: float = 60.0
+    re_alarm_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,8 +99,9 @@ class AlarmStore(Protocol):
         """Commit what the process did, each with its journal row, in one transaction. What was told before, as after an
         answer that was lost, is done once; what people did to the alarm meanwhile stays."""
 
-    async def end_shelvings(self) -> int:
-        """Take back every alarm whose shelving has run out by the store's own clock; return how many."""
+    async def pass_time(self) -> int:
+        """Take back what is shelved for its time, and announce again what stands acknowledged for too long, both by the
+        store's own clock; return how many alarms that changed."""
 
 
 class StatusStore(Protocol):

@@ -42,6 +42,7 @@ def _faults_of(rule: PlantRule, tag: PlantTag, keys: Set[str]) -> Iterator[str]:
         "on-delay": rule.on_delay_s,
         "off-delay": rule.off_delay_s,
         "longest shelving": rule.shelving_limit_s,
+        "re-alarm time": rule.re_alarm_s,
     }
     for name, number in numbers.items():
         if not (isfinite(number) and number >= 0):

@@ -19,7 +19,7 @@ from control_room.services.tasks import Commit
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
-SHELVINGS = timedelta(seconds=1.0)
+PASSING_TIME = timedelta(seconds=1.0)
 
 
 class AlarmDesk:
@@ -123,20 +123,20 @@ class AlarmDesk:
         self._changed.set()
 
     async def run(self) -> None:
-        """Record changes, let delays and shelvings run out until cancelled."""
+        """Record changes, let delays run out and tell the store that time passes, until cancelled."""
         while True:
             self._changed.clear()
             self._settle_due()
             if not await self._record():
                 await asyncio.sleep(RETRY_S)
                 continue
-            if self._clock() >= self._looked + SHELVINGS:
-                await self._end_shelvings()
+            if self._clock() >= self._looked + PASSING_TIME:
+                await self._pass_time()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._pause_s())
 
     def _pause_s(self) -> float:
-        wake = self._looked + SHELVINGS
+        wake = self._looked + PASSING_TIME
         if self._due:
             wake = min(wake, self._due[0][0])
         return max(0.01, (wake - self._clock()).total_seconds())
@@ -169,11 +169,11 @@ class AlarmDesk:
         for _ in changes:
             self._changes.popleft()
 
-    async def _end_shelvings(self) -> None:
+    async def _pass_time(self) -> None:
         self._looked = self._clock()
-        # a database that is away ends them when it is back
+        # a database that is away does what is due when it is back
         with suppress(*PASSING):
-            await self._store.end_shelvings()
+            await self._store.pass_time()
 
 
 _NORMAL = Condition()

@@ -30,6 +30,8 @@ def rule_words(rule: AlarmRule, tag: Tag, tags: Mapping[int, Tag]) -> str:
         if seconds
     ]
     stays = ["stays until it is reset"] if rule.is_latching else []
+    if rule.re_alarm_s:
+        stays.append(f"is announced again {age_text(rule.re_alarm_s)} after its acknowledgement")
     return "; ".join([_condition(rule, tag, tags), *delays, *stays]) + "."
 
 

@@ -105,7 +105,7 @@ class _NoStore:
     async def record(self, changes: Sequence[ProcessChange]) -> None:
         pass
 
-    async def end_shelvings(self) -> int:
+    async def pass_time(self) -> int:
         return 0
 
 

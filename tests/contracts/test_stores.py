@@ -22,7 +22,9 @@ from control_room.core.alarms import (
     JournalEntry,
     PersonEvent,
     ProcessChange,
+    ProcessEvent,
     Raised,
+    ReAlarmed,
     Reset,
     Returned,
     ReturnedToService,
@@ -202,11 +204,12 @@ class TestPostgresSampleStore(SampleStoreContract):
 # alarms
 
 
-LATCHING, SHORT = 2, 3
+LATCHING, SHORT, AGAIN = 2, 3, 4
 RULES = {
     1: PLAIN_RULE,
     LATCHING: replace(PLAIN_RULE, id=2, is_latching=True),
     SHORT: replace(PLAIN_RULE, id=3, shelving_limit_s=600.0),
+    AGAIN: replace(PLAIN_RULE, id=4, re_alarm_s=600.0),
 }
 Deed = Callable[[int, PersonEvent], str]
 
@@ -233,7 +236,7 @@ class AlarmStoreContract:
         await rig.store.record([])
         assert await rig.store.read_alarms() == []
         assert rig.journal() == []
-        assert await rig.store.end_shelvings() == 0
+        assert await rig.store.pass_time() == 0
 
     @pytest.mark.parametrize("seed", range(3))
     async def test_it_agrees_with_the_state_machine_on_any_way(self, rig: AlarmRig, seed: int) -> None:
@@ -292,13 +295,30 @@ class AlarmStoreContract:
         soon = datetime.now(UTC)
         assert rig.act(1, Shelved(soon, soon + timedelta(minutes=15), "ada", "pump test")) == ""
         await rig.store.record(changes(1, Raised(at(1), 1.0, 0)))
-        assert await rig.store.end_shelvings() == 0
+        assert await rig.store.pass_time() == 0
         assert [one.state for one in await rig.store.read_alarms()] == ["SHLVD"]
         rig.pass_time(1)
-        assert await rig.store.end_shelvings() == 1
+        assert await rig.store.pass_time() == 1
         assert [one.state for one in await rig.store.read_alarms()] == ["UNACK"]
         last = rig.journal()[-1]
         assert (last.happening, last.trigger, last.person) == ("unshelved", "timer", "")
+
+    async def test_what_stands_acknowledged_for_too_long_is_announced_again(self, rig: AlarmRig) -> None:
+        for rule_id in (1, AGAIN):
+            await rig.store.record(changes(rule_id, Raised(at(1), 1.0, 0)))
+            assert rig.act(rule_id, Acknowledged(datetime.now(UTC), 1, "ada", "seen")) == ""
+        assert await rig.store.pass_time() == 0
+        for rule_id in (1, AGAIN):
+            rig.pass_time(rule_id)
+        assert await rig.store.pass_time() == 1
+        assert await rig.store.pass_time() == 0
+        found = await alarms(rig.store)
+        assert (found[1].state, found[AGAIN].state, found[AGAIN].event_id) == ("ACKED", "UNACK", 2)
+        last = rig.journal()[-1]
+        assert (last.happening, last.trigger, last.event_id) == ("realarmed", "timer", 2)
+        # and has to be acknowledged again, as the new occurrence that it is
+        assert "raised again" in rig.act(AGAIN, Acknowledged(datetime.now(UTC), 1, "ada", "seen"))
+        assert rig.act(AGAIN, Acknowledged(datetime.now(UTC), 2, "ada", "seen")) == ""
 
     async def test_a_database_that_is_away_says_so_and_records_nothing(self, rig: AlarmRig) -> None:
         batch = changes(1, Raised(START, 1.0, 0), Returned(at(1), 2.0, 0))
@@ -318,7 +338,7 @@ class AlarmStoreContract:
             with pytest.raises(DatabaseUnavailable):
                 await rig.store.read_alarms()
             with pytest.raises(DatabaseUnavailable):
-                await rig.store.end_shelvings()
+                await rig.store.pass_time()
 
 
 class Walk:
@@ -333,7 +353,8 @@ class Walk:
 
     async def go(self, number: int) -> None:
         """Take one step."""
-        rule_id = self._random.choice(list(RULES))
+        # what latches has more states to be seen in
+        rule_id = self._random.choice([*RULES, LATCHING, LATCHING])
         alarm = self.alarms.get(rule_id, Alarm(rule_id))
         event = self._event(alarm, number)
         try:
@@ -354,11 +375,11 @@ class Walk:
         }
         assert [_timeless_entry(one) for one in self._rig.journal()] == [_timeless_entry(one) for one in self.journal]
 
-    def _event(self, alarm: Alarm, number: int) -> AlarmEvent:
+    def _event(self, alarm: Alarm, number: int) -> ProcessEvent | PersonEvent:
         chosen, time = self._random, at(number)
         value, quality = chosen.choice([(float(number), GOOD), (None, BAD)])
         until = time + timedelta(minutes=chosen.choice([-5, 5, 30, 5_000]))
-        events: dict[AlarmEvent, int] = {
+        events: dict[ProcessEvent | PersonEvent, int] = {
             Raised(time, value, quality): 5,
             Returned(time, value, quality): 5,
             Acknowledged(time, alarm.event_id, "ada", "seen"): 3,
@@ -402,6 +423,7 @@ def _event_of(entry: JournalEntry) -> AlarmEvent:
         Happening.RESET: Reset,
         Happening.UNSHELVED: Unshelved,
         Happening.IN_SERVICE: ReturnedToService,
+        Happening.REALARMED: ReAlarmed,
     }
     return plain[entry.happening](time, person, words)
 
@@ -473,7 +495,8 @@ class TestPostgresAlarmStore(AlarmStoreContract):
     ) -> AlarmRig:
         with owner.begin() as connection:
             for rule_id, rule in RULES.items():
-                traits = {"id": rule_id, "is_latching": rule.is_latching, "shelving_limit_s": rule.shelving_limit_s}
+                names = ("is_latching", "shelving_limit_s", "re_alarm_s")
+                traits = {name: getattr(rule, name) for name in names}
                 connection.execute(update(alarm_rule).where(alarm_rule.c.id == rule_id).values(traits))
         url = make(server, database, "ada", ("operator", None), ("supervisor", None))
         people = open_person(url, "desk 1")
@@ -485,7 +508,11 @@ class TestPostgresAlarmStore(AlarmStoreContract):
 
         def pass_time(rule_id: int) -> None:
             with owner.begin() as connection:
-                connection.execute(text("UPDATE alarm SET shelved_until = now() WHERE rule_id = :id"), {"id": rule_id})
+                earlier = text(
+                    "UPDATE alarm SET shelved_until = shelved_until - interval '1 day',"
+                    " acknowledged_time = acknowledged_time - interval '1 day' WHERE rule_id = :id"
+                )
+                connection.execute(earlier, {"id": rule_id})
 
         return AlarmRig(PostgresAlarmStore(thread), postgres_away, act, partial(read_entries, owner), pass_time)
 

@@ -19,6 +19,7 @@ from control_room.core.alarms import (
     JournalEntry,
     Priority,
     Raised,
+    ReAlarmed,
     Reset,
     Returned,
     ReturnedToService,
@@ -39,6 +40,7 @@ BACK = Unshelved(START, "ada")
 EXPIRE = Unshelved(START)
 OUT = TakenOutOfService(START, "eva", "sensor is exchanged", "WO 17")
 IN = ReturnedToService(START, "eva")
+AGAIN = ReAlarmed(START)
 
 
 def ack(event_id: int) -> Acknowledged:
@@ -64,6 +66,7 @@ def walk(events: list[AlarmEvent], rule: AlarmRule = PLAIN) -> tuple[Alarm, list
         ("5", [UP, ack(1), DOWN], "UNACK ACKED NORM"),
         ("7", [UP, DOWN, ack(1)], "UNACK RTNUN NORM"),
         ("8", [UP, DOWN, UP, ack(2)], "UNACK RTNUN UNACK ACKED"),
+        ("12, by the clock", [UP, ack(1), AGAIN, ack(2), DOWN], "UNACK ACKED UNACK ACKED NORM"),
         ("13 of A, 14 quiet", [SHELVE, BACK], "SHLVD NORM"),
         ("13 of B, 14 loud", [UP, SHELVE, BACK], "UNACK SHLVD UNACK"),
         ("13 of C, 14 expired", [UP, ack(1), SHELVE, EXPIRE], "UNACK ACKED SHLVD UNACK"),
@@ -124,6 +127,10 @@ def test_transitions_of_alarms_that_latch(row: str, events: list[AlarmEvent], st
         ([OUT], OUT, "already"),
         ([], replace(OUT, comment=""), "reason"),
         ([], IN, "in service"),
+        ([], AGAIN, "does not stand"),
+        ([UP], AGAIN, "does not stand"),
+        ([UP, DOWN, ack(1)], AGAIN, "does not stand"),
+        ([UP, ack(1), SHELVE], AGAIN, "does not stand"),
     ],
 )
 def test_what_is_not_in_the_table_is_refused_in_words(
@@ -227,6 +234,11 @@ class Life(RuleBasedStateMachine):
     @rule(person=st.sampled_from(["ada", ""]))
     def unshelve(self, person: str) -> None:
         self._do(Unshelved(self._time(), person))
+
+    @rule()
+    def announce_again(self) -> None:
+        if self._do(ReAlarmed(self._time())):
+            assert self.alarm.state is AlarmState.UNACKNOWLEDGED
 
     @rule()
     def take_out_of_service(self) -> None:

@@ -60,7 +60,7 @@ CALLS: Mapping[str, frozenset[str]] = {
     "auditor": frozenset({"municipalities_where", "verify_audit"}),
     "administrator": frozenset({"municipalities_where", "verify_audit"}),
     "station_service": frozenset({"report_failed_sign_in", "sign_in_wait_s"}),
-    "collector_service": frozenset({"ensure_sample_partitions", "take_turn", "record_process", "end_shelvings"}),
+    "collector_service": frozenset({"ensure_sample_partitions", "take_turn", "record_process", "pass_time"}),
 }
 # every call that acts, {rule} and {place} of the tenant; none of them changes anything for those who may
 ACTS: tuple[tuple[Action, str, bool], ...] = (
