@@ -400,6 +400,11 @@ def test_what_is_in_an_older_database_learns_its_municipality(
                 " WHERE s.municipality_id <> r.municipality_id"
             )
             assert connection.exec_driver_sql(wrong).scalar() == 0
+        found = connection.exec_driver_sql("SELECT DISTINCT happening FROM alarm_journal")
+        assert found.scalars().all() == ["raised"]
+        # what the collector tells next goes on from there
+        odd = "SELECT count(*) FROM alarm WHERE is_active <> (process_number % 2 = 1) OR process_number < event_id"
+        assert connection.exec_driver_sql(odd.replace("%", "%%")).scalar() == 0
     station = make_engine(server.url("station", database), "station")
     with station.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM sample").scalar() == counts[0]

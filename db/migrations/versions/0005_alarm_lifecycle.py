@@ -1,4 +1,5 @@
-"""The alarm's whole life in the database: latched, shelved, out of service; one function makes every transition."""
+"""The alarm's whole life in the database: latched, shelved, out of service, announced again; one function makes every
+transition. Rules that compare two tags or look at a stretch of time."""
 
 from importlib import import_module
 
@@ -9,7 +10,10 @@ down_revision = "0004"
 
 _TABLES = """
 ALTER TABLE alarm_rule ADD COLUMN is_latching boolean DEFAULT false NOT NULL,
-    ADD COLUMN shelving_limit_s float8 DEFAULT 28800 NOT NULL;
+    ADD COLUMN shelving_limit_s float8 DEFAULT 28800 NOT NULL,
+    ADD COLUMN re_alarm_s float8 DEFAULT 0 NOT NULL,
+    ADD COLUMN other_tag_id integer REFERENCES tag (id),
+    ADD COLUMN window_s float8 DEFAULT 60 NOT NULL;
 ALTER TABLE alarm ADD COLUMN is_latched boolean DEFAULT false NOT NULL,
     ADD COLUMN process_number bigint DEFAULT 0 NOT NULL,
     ADD COLUMN shelved_time timestamptz,
@@ -22,6 +26,7 @@ ALTER TABLE alarm ADD COLUMN is_latched boolean DEFAULT false NOT NULL,
     ADD COLUMN out_of_service_reason text DEFAULT '' NOT NULL,
     ADD COLUMN work_order text DEFAULT '' NOT NULL;
 CREATE INDEX alarm_shelved_until ON alarm (shelved_until) WHERE shelved_until IS NOT NULL;
+CREATE INDEX alarm_standing ON alarm (acknowledged_time) WHERE is_active AND is_acknowledged;
 ALTER TABLE alarm_journal ADD COLUMN happening text, ADD COLUMN detail jsonb DEFAULT '{}' NOT NULL;
 ALTER TABLE alarm_journal DISABLE TRIGGER alarm_journal_append_only;
 UPDATE alarm_journal SET happening = CASE trigger WHEN 'operator' THEN 'acknowledged' WHEN 'comment' THEN 'commented'
@@ -78,6 +83,8 @@ BEGIN
             WHEN a.out_of_service_time IS NOT NULL THEN 'It is out of service already.'
             WHEN btrim(words) = '' THEN 'A reason is needed.' END
         WHEN 'in_service' THEN CASE WHEN a.out_of_service_time IS NULL THEN 'It is in service.' END
+        WHEN 'realarmed' THEN CASE WHEN NOT a.is_active OR NOT a.is_acknowledged OR is_suppressed
+            THEN 'It does not stand acknowledged.' END
         WHEN 'raised' THEN NULL
         WHEN 'returned' THEN NULL
         ELSE 'There is no such step.'
@@ -165,10 +172,10 @@ BEGIN
         a.work_order := coalesce(detail ->> 'work_order', '');
         a.is_acknowledged := true;
         a.is_latched := false;
-    ELSE
+    ELSIF happening = 'in_service' THEN
         a.out_of_service_time := NULL;
     END IF;
-    IF happening IN ('unshelved', 'in_service') AND a.is_active AND a.shelved_until IS NULL
+    IF happening IN ('unshelved', 'in_service', 'realarmed') AND a.is_active AND a.shelved_until IS NULL
             AND a.out_of_service_time IS NULL THEN
         -- what nobody was told of is told now, as new
         a.is_acknowledged := false;
@@ -219,24 +226,35 @@ BEGIN
     PERFORM pg_notify('alarms', '');
 END $$;
 
--- whose time has run out; returns how many
-CREATE FUNCTION end_shelvings() RETURNS integer LANGUAGE plpgsql
+-- returns how many alarms changed, because their shelving ran out or because they stand for too long
+CREATE FUNCTION pass_time() RETURNS integer LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    ended integer := 0;
-    one integer;
+    changed integer := 0;
+    one record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM public.alarm AS a WHERE a.shelved_until <= clock_timestamp()) THEN
+    IF NOT EXISTS (SELECT FROM public.due_alarms()) THEN
         RETURN 0;
     END IF;
     PERFORM public.take_turn(7202);
-    FOR one IN SELECT a.rule_id FROM public.alarm AS a WHERE a.shelved_until <= clock_timestamp() ORDER BY 1 LOOP
-        PERFORM public.step_alarm(one, 'unshelved', clock_timestamp(), NULL, NULL, '', '', 'The time ran out.', '{}');
-        ended := ended + 1;
+    -- asked again: meanwhile somebody may have done it
+    FOR one IN SELECT * FROM public.due_alarms() AS d ORDER BY d.rule_id LOOP
+        PERFORM public.step_alarm(one.rule_id, one.happening, clock_timestamp(), NULL, NULL, '', '', one.words, '{}');
+        changed := changed + 1;
     END LOOP;
     PERFORM pg_notify('alarms', '');
-    RETURN ended;
+    RETURN changed;
 END $$;
+
+CREATE FUNCTION due_alarms() RETURNS TABLE (rule_id integer, happening text, words text) LANGUAGE sql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.rule_id, 'unshelved', 'The time ran out.' FROM public.alarm AS a WHERE a.shelved_until <= clock_timestamp()
+    UNION ALL
+    SELECT a.rule_id, 'realarmed', 'It still stands.' FROM public.alarm AS a
+        JOIN public.alarm_rule AS r ON r.id = a.rule_id
+    WHERE a.is_active AND a.is_acknowledged AND a.shelved_until IS NULL AND a.out_of_service_time IS NULL
+        AND r.re_alarm_s > 0 AND a.acknowledged_time <= clock_timestamp() - make_interval(secs => r.re_alarm_s)
+$$;
 REVOKE ALL ON alarm, alarm_journal, alarm_seq, alarm_journal_id_seq FROM collector_service;
 GRANT SELECT ON alarm, alarm_journal TO collector_service;
 """
@@ -367,15 +385,66 @@ BEGIN
 END $$;
 """
 
+# the other tag is the one that was imported: to name one is to reach into its municipality
+_CONFIGURE = """
+CREATE OR REPLACE FUNCTION configure_rule(rule_id integer, changes jsonb, reason text) RETURNS TABLE (is_done boolean, words text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+#variable_conflict use_column
+DECLARE
+    old public.alarm_rule;
+    new public.alarm_rule;
+BEGIN
+    PERFORM public.take_turn(7205);
+    SELECT * INTO old FROM public.alarm_rule AS r WHERE r.id = $1 AND (public.my_municipalities())[r.municipality_id];
+    words := CASE WHEN old.id IS NULL THEN coalesce(public.why_nothing(), 'There is no such alarm rule.')
+        ELSE public.refusal('configure', old.municipality_id) END;
+    IF length(changes::text) > 10000 THEN
+        changes := NULL;
+        words := coalesce(words, 'That is too much at once.');
+    END IF;
+    IF words IS NULL THEN
+        -- whoever writes of this row needs only its key, and goes on
+        SELECT * INTO old FROM public.alarm_rule AS r WHERE r.id = $1 FOR NO KEY UPDATE;
+        BEGIN
+            new := jsonb_populate_record(old, (SELECT jsonb_object_agg(key, value) FROM jsonb_each(changes) WHERE key IN
+                ('priority', 'alarm_limit', 'deadband', 'on_delay_s', 'off_delay_s', 'message',
+                'is_latching', 'shelving_limit_s', 'window_s', 're_alarm_s')));
+        EXCEPTION WHEN data_exception OR invalid_text_representation THEN
+            words := 'A value has the wrong form.';
+        END;
+    END IF;
+    IF words IS NULL AND NOT coalesce(new.priority BETWEEN 1 AND 4 AND new.deadband BETWEEN 0 AND 1e12
+            AND new.on_delay_s BETWEEN 0 AND 86400 AND new.off_delay_s BETWEEN 0 AND 86400
+            AND new.is_latching IS NOT NULL AND new.shelving_limit_s BETWEEN 0 AND 86400
+            AND new.window_s BETWEEN 1 AND 86400 AND new.re_alarm_s BETWEEN 0 AND 86400 AND new.alarm_limit BETWEEN -1e15 AND 1e15 AND length(new.message) <= 500, false) THEN
+        words := 'Priorities are 1 to 4, deadbands not negative, delays, shelving and windows at most a day, '
+            'limits numbers.';
+    END IF;
+    is_done := words IS NULL;
+    IF is_done THEN
+        UPDATE public.alarm_rule AS r SET priority = new.priority, alarm_limit = new.alarm_limit,
+            deadband = new.deadband, on_delay_s = new.on_delay_s, off_delay_s = new.off_delay_s,
+            message = new.message, is_latching = new.is_latching,
+            shelving_limit_s = new.shelving_limit_s, window_s = new.window_s, re_alarm_s = new.re_alarm_s WHERE r.id = $1;
+        PERFORM pg_notify('configuration', '');
+    END IF;
+    PERFORM public.write_audit('configure', concat('alarm rule ', $1), old.municipality_id,
+        CASE WHEN old.id IS NOT NULL THEN to_jsonb(old) END,
+        CASE WHEN new.id IS NOT NULL THEN to_jsonb(new) ELSE changes END, words, left($3, 500));
+    words := coalesce(words, 'Changed.');
+    RETURN NEXT;
+END $$;
+"""
+
 _GRANTS = """
 REVOKE ALL ON FUNCTION alarm_state(alarm), why_not_stepped(alarm, alarm_rule, text, timestamptz, text, jsonb),
     step_alarm(integer, text, timestamptz, float8, integer, text, text, text, jsonb),
-    record_process(integer[], bigint[], text[], timestamptz[], float8[], integer[]), end_shelvings(),
+    record_process(integer[], bigint[], text[], timestamptz[], float8[], integer[]), pass_time(), due_alarms(),
     act_on_alarms(text, text, integer[], bigint[], jsonb, text), reset_alarms(integer[], bigint[], text),
     shelve_alarms(integer[], bigint[], integer, boolean, text), unshelve_alarms(integer[], bigint[], text),
     take_out_of_service(integer[], bigint[], text, text), return_to_service(integer[], bigint[], text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION alarm_state(alarm) TO viewer;
-GRANT EXECUTE ON FUNCTION record_process(integer[], bigint[], text[], timestamptz[], float8[], integer[]), end_shelvings()
+GRANT EXECUTE ON FUNCTION record_process(integer[], bigint[], text[], timestamptz[], float8[], integer[]), pass_time()
     TO collector_service;
 GRANT EXECUTE ON FUNCTION reset_alarms(integer[], bigint[], text),
     shelve_alarms(integer[], bigint[], integer, boolean, text), unshelve_alarms(integer[], bigint[], text),
@@ -385,7 +454,7 @@ GRANT EXECUTE ON FUNCTION reset_alarms(integer[], bigint[], text),
 
 def upgrade() -> None:
     """Add the facts and the one machine; the collector no longer writes alarms itself."""
-    for statements in (_TABLES, _STATE, _STEP, _COLLECTOR, _PEOPLE, _GRANTS):
+    for statements in (_TABLES, _STATE, _STEP, _COLLECTOR, _PEOPLE, _CONFIGURE, _GRANTS):
         op.execute(statements)
 
 
@@ -393,17 +462,18 @@ _DROPS = """
 DROP FUNCTION reset_alarms(integer[], bigint[], text), shelve_alarms(integer[], bigint[], integer, boolean, text),
     unshelve_alarms(integer[], bigint[], text), take_out_of_service(integer[], bigint[], text, text),
     return_to_service(integer[], bigint[], text), act_on_alarms(text, text, integer[], bigint[], jsonb, text),
-    record_process(integer[], bigint[], text[], timestamptz[], float8[], integer[]), end_shelvings(),
+    record_process(integer[], bigint[], text[], timestamptz[], float8[], integer[]), pass_time(), due_alarms(),
     step_alarm(integer, text, timestamptz, float8, integer, text, text, text, jsonb),
     why_not_stepped(alarm, alarm_rule, text, timestamptz, text, jsonb), alarm_state(alarm), acknowledge_alarms(integer[],
     bigint[], text), comment_alarm(integer, bigint, text);
 DELETE FROM role_right WHERE action IN ('shelve', 'service');
 DELETE FROM action WHERE key IN ('shelve', 'service');
-DROP INDEX alarm_shelved_until;
+DROP INDEX alarm_shelved_until, alarm_standing;
 ALTER TABLE alarm DROP COLUMN is_latched, DROP COLUMN process_number, DROP COLUMN shelved_time, DROP COLUMN shelved_until,
     DROP COLUMN shelved_by, DROP COLUMN shelved_reason, DROP COLUMN is_one_shot, DROP COLUMN out_of_service_time,
     DROP COLUMN out_of_service_by, DROP COLUMN out_of_service_reason, DROP COLUMN work_order;
-ALTER TABLE alarm_rule DROP COLUMN is_latching, DROP COLUMN shelving_limit_s;
+ALTER TABLE alarm_rule DROP COLUMN is_latching, DROP COLUMN shelving_limit_s, DROP COLUMN re_alarm_s,
+    DROP COLUMN other_tag_id, DROP COLUMN window_s;
 ALTER TABLE alarm_journal DROP COLUMN happening, DROP COLUMN detail;
 """
 _BACK = """
@@ -423,5 +493,8 @@ def downgrade() -> None:
     first = import_module("db.migrations.versions.0001_first")
     state = first._FUNCTIONS[first._FUNCTIONS.index("CREATE FUNCTION alarm_state") :]
     op.execute(state[: state.index("$$;") + 3])
-    op.execute(import_module("db.migrations.versions.0003_access")._ALARMS.split(";", 1)[1])
+    access = import_module("db.migrations.versions.0003_access")
+    op.execute(access._ALARMS.split(";", 1)[1])
+    configure = access._CONFIGURE[: access._CONFIGURE.index("CREATE FUNCTION configure_tag")]
+    op.execute(configure.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
     op.execute(_BACK)
