@@ -416,7 +416,8 @@ BEGIN
     IF words IS NULL AND NOT coalesce(new.priority BETWEEN 1 AND 4 AND new.deadband BETWEEN 0 AND 1e12
             AND new.on_delay_s BETWEEN 0 AND 86400 AND new.off_delay_s BETWEEN 0 AND 86400
             AND new.is_latching IS NOT NULL AND new.shelving_limit_s BETWEEN 0 AND 86400
-            AND new.window_s BETWEEN 1 AND 86400 AND new.re_alarm_s BETWEEN 0 AND 86400 AND new.alarm_limit BETWEEN -1e15 AND 1e15 AND length(new.message) <= 500, false) THEN
+            AND new.window_s BETWEEN 1 AND 86400 AND new.re_alarm_s BETWEEN 0 AND 86400
+            AND new.alarm_limit BETWEEN -1e15 AND 1e15 AND length(new.message) <= 500, false) THEN
         words := 'Priorities are 1 to 4, deadbands not negative, delays, shelving and windows at most a day, '
             'limits numbers.';
     END IF;
