@@ -18,7 +18,7 @@ from control_room.ui.alarm_words import rule_words
 from control_room.ui.dialogs.form import FormDialog
 from control_room.ui.dialogs.why import WhyDialog
 from control_room.ui.operations import Work
-from control_room.ui.views.alarms import AlarmsView
+from control_room.ui.views.alarms import STANDARD_COMMENTS, AlarmsView
 from db.alarm_journal import (
     AlarmAnswer,
     Note,
@@ -511,3 +511,12 @@ def test_a_note_needs_words_and_names_the_occurrence(view: AlarmsView, stage: St
 def test_a_rule_in_words(rule: AlarmRule, words: str) -> None:
     tags = {number: alarm_row(number).tag for number in (1, 2)}
     assert rule_words(rule, tags[1], tags) == words
+
+
+def test_standard_comments_are_offered_by_any_of_their_words(view: AlarmsView) -> None:
+    completer = view.comment.completer()
+    assert completer is not None
+    completer.setCompletionPrefix("SHIFT")
+    assert [completer.currentCompletion(), completer.completionCount()] == ["Handed over to the next shift", 1]
+    completer.setCompletionPrefix("")
+    assert completer.completionCount() == len(STANDARD_COMMENTS)

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QComboBox,
+    QCompleter,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -39,6 +40,14 @@ _SHELVES = (None, "Alarms"), (AlarmState.SHELVED, "Shelved"), (AlarmState.OUT_OF
 # of refusals that differ, so many are told word by word
 _TOLD = 3
 _TITLE_LENGTH = 28
+STANDARD_COMMENTS = (
+    "Seen, being watched",
+    "Crew informed",
+    "Known cause, dealt with",
+    "Planned work",
+    "Instrument is doubtful",
+    "Handed over to the next shift",
+)
 LOAD_MS = 5_000
 _LOAD_TIP = (
     f"Announced in the last ten minutes. About {ACCEPTABLE} is acceptable, {MANAGEABLE} can be managed; more than "
@@ -99,6 +108,8 @@ class AlarmsView(QWidget):
         self.comment = QLineEdit(self)
         self.comment.setPlaceholderText("Comment (optional)")
         self.comment.setMaxLength(500)
+        self.comment.setCompleter(_standard_comments(self))
+        self.comment.setToolTip("Goes with what is done next; Down shows the standard comments")
         self.comment.setMinimumWidth(90)
         self.acknowledge_button = QPushButton("Acknowledge", self)
         self.all_button = QPushButton("All visible…", self)
@@ -350,6 +361,13 @@ class AlarmsView(QWidget):
 
     def _jump_to_trend(self, rows: Sequence[AlarmRow]) -> None:
         self._console.jumps.trend_wanted.emit(list(dict.fromkeys(row.tag.id for row in rows)))
+
+
+def _standard_comments(parent: QWidget) -> QCompleter:
+    completer = QCompleter(list(STANDARD_COMMENTS), parent)
+    completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+    completer.setFilterMode(Qt.MatchFlag.MatchContains)
+    return completer
 
 
 def _allow(button: QPushButton, tip: str, is_possible: bool, why_not: str) -> None:
