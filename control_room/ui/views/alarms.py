@@ -105,12 +105,7 @@ class AlarmsView(QWidget):
         self.show_load(None)
         self.counts = QLabel(self)
         self.counts.setProperty("role", "label")
-        self.comment = QLineEdit(self)
-        self.comment.setPlaceholderText("Comment (optional)")
-        self.comment.setMaxLength(500)
-        self.comment.setCompleter(_standard_comments(self))
-        self.comment.setToolTip("Goes with what is done next; Down shows the standard comments")
-        self.comment.setMinimumWidth(90)
+        self.comment = _comment_line(self)
         self.acknowledge_button = QPushButton("Acknowledge", self)
         self.all_button = QPushButton("All visible…", self)
         self.acknowledge_action = self._action("Acknowledge", "Ctrl+K", self.acknowledge_chosen)
@@ -363,11 +358,17 @@ class AlarmsView(QWidget):
         self._console.jumps.trend_wanted.emit(list(dict.fromkeys(row.tag.id for row in rows)))
 
 
-def _standard_comments(parent: QWidget) -> QCompleter:
-    completer = QCompleter(list(STANDARD_COMMENTS), parent)
+def _comment_line(parent: QWidget) -> QLineEdit:
+    line = QLineEdit(parent)
+    line.setPlaceholderText("Comment (optional)")
+    line.setMaxLength(500)
+    line.setToolTip("Goes with what is done next; Down shows the standard comments")
+    line.setMinimumWidth(90)
+    completer = QCompleter(list(STANDARD_COMMENTS), line)
     completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
     completer.setFilterMode(Qt.MatchFlag.MatchContains)
-    return completer
+    line.setCompleter(completer)
+    return line
 
 
 def _allow(button: QPushButton, tip: str, is_possible: bool, why_not: str) -> None:
