@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from control_room.core.alarm_load import AlarmLoad
 from control_room.core.alarms import AlarmKind, AlarmRule, Happening, OutOfService, Priority, Shelving
-from control_room.core.errors import DatabaseUnavailable
+from control_room.core.errors import DatabaseUnavailable, OutcomeUnknown
 from control_room.ui.alarm_words import rule_words
 from control_room.ui.dialogs.form import FormDialog
 from control_room.ui.dialogs.why import WhyDialog
@@ -520,3 +520,11 @@ def test_standard_comments_are_offered_by_any_of_their_words(view: AlarmsView) -
     assert [completer.currentCompletion(), completer.completionCount()] == ["Handed over to the next shift", 1]
     completer.setCompletionPrefix("")
     assert completer.completionCount() == len(STANDARD_COMMENTS)
+
+
+def test_what_may_be_done_is_not_told_as_not_done(view: AlarmsView, stage: Stage) -> None:
+    stage.acting.fault = OutcomeUnknown("The connection broke as the change was being stored.", advice="Look.")
+    select(view, 0, 1, 2)
+    view.acknowledge_chosen()
+    assert view.notice_bar.text().startswith("Perhaps done")
+    assert "Nothing was acknowledged" not in view.notice_bar.text()
