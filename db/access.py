@@ -22,9 +22,8 @@ LOGIN_ROLES: Mapping[str, tuple[str, ...]] = {
     "station": (VIEWER, STATION),
 }
 
-# advisory locks, taken before a number is drawn from alarm_seq or latest_seq, so that numbers become visible in their
-# order; acknowledge_alarms() takes the alarms' lock too
-ALARM_LOCK = 7202
+# taken before a number is drawn from latest_seq, so that numbers become visible in their order; the functions that step alarms
+# do the same with 7202 for alarm_seq
 LATEST_LOCK = 7204
 
 ADD_ACCOUNT = text("""

@@ -309,6 +309,15 @@ def step(alarm: Alarm, event: AlarmEvent, rule: AlarmRule = _PLAIN) -> tuple[Ala
     return (alarm, None) if after is alarm else (after, _entry(alarm, after, event))
 
 
+def is_legal(alarm: Alarm, event: AlarmEvent, rule: AlarmRule) -> bool:
+    """Return whether step() takes the event: what a person may be offered."""
+    try:
+        step(alarm, event, rule)
+    except IllegalTransition:
+        return False
+    return True
+
+
 def _after(alarm: Alarm, event: AlarmEvent, rule: AlarmRule) -> Alarm:
     if isinstance(event, Raised):
         return _raised(alarm, event)

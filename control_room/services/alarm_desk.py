@@ -56,13 +56,13 @@ class AlarmDesk:
         """Judge by `rules` from now on; the alarm of a rule that is gone returns to normal."""
         by_tag: defaultdict[int, list[AlarmRule]] = defaultdict(list)
         self._rules = {rule.id: rule for rule in rules}
-        pairs = [rule for rule in self._rules.values() if rule.kind in PAIRED and rule.other_tag_id is not None]
+        others = [(rule, rule.other_tag_id) for rule in self._rules.values() if rule.kind in PAIRED]
+        pairs = [(rule, other) for rule, other in others if other is not None and other != rule.tag_id]
         for rule in self._rules.values():
             by_tag[rule.tag_id].append(rule)
-        for rule in pairs:
-            if rule.other_tag_id is not None and rule.other_tag_id != rule.tag_id:
-                by_tag[rule.other_tag_id].append(rule)
-        self._compared = frozenset({tag_id for rule in pairs for tag_id in (rule.tag_id, rule.other_tag_id) if tag_id})
+        for rule, other in pairs:
+            by_tag[other].append(rule)
+        self._compared = frozenset(tag_id for rule, other in pairs for tag_id in (rule.tag_id, other))
         self._values = {tag_id: value for tag_id, value in self._values.items() if tag_id in self._compared}
         self._rules_by_tag = {tag_id: tuple(of_tag) for tag_id, of_tag in by_tag.items()}
         for rule_id in self._conditions.keys() - self._rules.keys():

@@ -2,13 +2,22 @@
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from PySide6.QtWidgets import QMenu, QWidget
 
 from control_room.core.access import Action
-from control_room.core.alarms import AlarmState
+from control_room.core.alarms import (
+    AlarmEvent,
+    Reset,
+    ReturnedToService,
+    Shelved,
+    TakenOutOfService,
+    Unshelved,
+    is_legal,
+)
 from control_room.core.errors import Refused
 from control_room.core.options import Field
 from control_room.ui.console import Console
@@ -56,6 +65,12 @@ def _comment(values: Values) -> str:
     return f"{values['reason']}: {values['words']}" if values["words"].strip() else str(values["reason"])
 
 
+def _takes(event: AlarmEvent, row: AlarmRow) -> bool:
+    return is_legal(row.alarm, event, row.rule)
+
+
+# whether the machine takes an event is asked of one by nobody at no time: the database says the rest
+_AT, _SOMEBODY = datetime.min.replace(tzinfo=UTC), "-"
 DEEDS = (
     Deed(
         "Write a note…",
@@ -68,13 +83,13 @@ DEEDS = (
     Deed(
         "Reset",
         Action.ACKNOWLEDGE,
-        lambda row: row.alarm.state is AlarmState.LATCHED_ACKNOWLEDGED,
+        partial(_takes, Reset(_AT, _SOMEBODY)),
         lambda _, comment: partial(reset, comment=comment),
     ),
     Deed(
         "Shelve…",
         Action.SHELVE,
-        lambda row: row.alarm.out_of_service is None and row.rule.shelving_limit_s > 0,
+        partial(_takes, Shelved(_AT, _AT + timedelta.resolution, _SOMEBODY, _SOMEBODY)),
         lambda values, _: partial(
             shelve, comment=_comment(values), minutes=MINUTES[values["time"]], is_one_shot=values["is_one_shot"]
         ),
@@ -84,13 +99,13 @@ DEEDS = (
     Deed(
         "Take back from the shelf",
         Action.SHELVE,
-        lambda row: row.alarm.shelving is not None,
+        partial(_takes, Unshelved(_AT, _SOMEBODY)),
         lambda _, comment: partial(unshelve, comment=comment),
     ),
     Deed(
         "Take out of service…",
         Action.SERVICE,
-        lambda row: row.alarm.out_of_service is None,
+        partial(_takes, TakenOutOfService(_AT, _SOMEBODY, _SOMEBODY)),
         lambda values, _: partial(take_out_of_service, comment=_comment(values), work_order=values["work_order"]),
         _SERVICE,
         "Nobody is told of it until somebody returns it to service.",
@@ -98,7 +113,7 @@ DEEDS = (
     Deed(
         "Return to service",
         Action.SERVICE,
-        lambda row: row.alarm.out_of_service is not None,
+        partial(_takes, ReturnedToService(_AT, _SOMEBODY)),
         lambda _, comment: partial(return_to_service, comment=comment),
     ),
 )
@@ -128,8 +143,7 @@ class AlarmDeeds:
     def _why_not(self, deed: Deed, rows: Sequence[AlarmRow]) -> str:
         if deed.right is Action.SHELVE and len(rows) > MOST_SHELVED:
             return f"At most {MOST_SHELVED} alarms are shelved at once."
-        refusals = [self._console.shift.why_not(deed.right, row.tag.municipality_id) for row in rows]
-        return "" if "" in refusals else refusals[0]
+        return self._console.shift.why_in_none(deed.right, (row.tag.municipality_id for row in rows))
 
     def begin(self, deed: Deed, rows: Sequence[AlarmRow]) -> None:
         """Do it, or ask first what must be said."""

@@ -1,7 +1,7 @@
 """The shift: who is signed in at this seat and what they may do there. The picture stays, whoever comes and goes."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
@@ -83,6 +83,11 @@ class Shift(QObject):
         if self.person is not None and self.person.may_somewhere(action) and not self.person.must_change_password:
             return ""
         return self.why_not(action)
+
+    def why_in_none(self, action: Action, municipality_ids: Iterable[int]) -> str:
+        """Return why the person may act in none of the municipalities, empty when they may in one or there are none."""
+        refusals = [self.why_not(action, place) for place in set(municipality_ids)]
+        return "" if not refusals or "" in refusals else refusals[0]
 
     def submit(self, work: Callable[[Connection], T], /) -> "Future[T]":
         """Run a job as the person; the future raises Refused when nobody is signed in."""

@@ -6,12 +6,12 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import URL, Engine
 
 from db.embedded import EmbeddedServer, open_embedded
 from db.engine import make_engine
 from db.schema import upgrade
-from tests.db.people import person_engine
+from tests.db.people import own_database, person_engine
 
 _numbers = count(1)
 
@@ -34,13 +34,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
 @pytest.fixture
 def database(server: EmbeddedServer) -> Iterator[str]:
     """Return the name of a fresh database at the newest schema."""
-    name = f"test_{next(_numbers)}"
-    engine = make_engine(server.url("postgres", "postgres"), "tests").execution_options(isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE control_room"))
+    with own_database(server, f"test_{next(_numbers)}") as name:
         yield name
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
 
 
 @pytest.fixture

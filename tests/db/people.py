@@ -37,6 +37,17 @@ def make(server: EmbeddedServer, database: str, login: str, *roles: tuple[str, i
 
 
 @contextmanager
+def own_database(server: EmbeddedServer, name: str) -> Iterator[str]:
+    """Yield the name of a fresh database at the newest schema; nothing of it stays."""
+    engine = make_engine(server.url("postgres", "postgres"), "tests").execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE control_room"))
+        yield name
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@contextmanager
 def person_engine(
     server: EmbeddedServer, database: str, login: str, role: str, municipality_id: int | None = None
 ) -> Iterator[Engine]:

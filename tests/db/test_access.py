@@ -18,7 +18,7 @@ from db.embedded import EmbeddedServer
 from db.engine import make_engine
 from db.people import open_person
 from db.tag_store import import_plant
-from tests.db.people import make
+from tests.db.people import make, own_database
 from tests.plants import plant
 
 DATABASE = "matrix"
@@ -120,35 +120,28 @@ class Town:
 
 @pytest.fixture(scope="module")
 def town(server: EmbeddedServer) -> Iterator[Town]:
-    maintenance = make_engine(server.url("postgres", "postgres"), "tests").execution_options(
-        isolation_level="AUTOCOMMIT"
-    )
-    with maintenance.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {DATABASE} TEMPLATE control_room"))
-    owner = make_engine(server.url("postgres", DATABASE), "owner")
-    with owner.begin() as connection:
-        for key in ("here", "elsewhere"):
-            import_plant(connection, plant(key))
-        tags = {place: _first(connection, "tag", place) for place in (HERE, ELSEWHERE)}
-        rules = {place: _first(connection, "alarm_rule", place) for place in (HERE, ELSEWHERE)}
-        _fill(connection)
-    urls = {
-        f"{kind}_{role}": make(server, DATABASE, f"{kind}_{role}", (role.value, HERE if kind == "m" else None))
-        for kind in ("m", "n")
-        for role in Role
-    }
-    for place in (HERE, ELSEWHERE):
-        make(server, DATABASE, f"p_{place}", ("viewer", place))
-    with owner.begin() as connection:
-        make(server, DATABASE, "o_nobody", ("viewer", HERE))
-        connection.execute(text("DELETE FROM membership WHERE login = 'o_nobody'"))
-        connection.execute(text("SELECT follow_memberships('o_nobody')"))
-    urls["o_nobody"] = urls["m_viewer"].set(username="o_nobody")
-    yield Town(server, owner, urls, tags, rules)
-    owner.dispose()
-    with maintenance.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {DATABASE} WITH (FORCE)"))
-    maintenance.dispose()
+    with own_database(server, DATABASE):
+        owner = make_engine(server.url("postgres", DATABASE), "owner")
+        with owner.begin() as connection:
+            for key in ("here", "elsewhere"):
+                import_plant(connection, plant(key))
+            tags = {place: _first(connection, "tag", place) for place in (HERE, ELSEWHERE)}
+            rules = {place: _first(connection, "alarm_rule", place) for place in (HERE, ELSEWHERE)}
+            _fill(connection)
+        urls = {
+            f"{kind}_{role}": make(server, DATABASE, f"{kind}_{role}", (role.value, HERE if kind == "m" else None))
+            for kind in ("m", "n")
+            for role in Role
+        }
+        for place in (HERE, ELSEWHERE):
+            make(server, DATABASE, f"p_{place}", ("viewer", place))
+        with owner.begin() as connection:
+            make(server, DATABASE, "o_nobody", ("viewer", HERE))
+            connection.execute(text("DELETE FROM membership WHERE login = 'o_nobody'"))
+            connection.execute(text("SELECT follow_memberships('o_nobody')"))
+        urls["o_nobody"] = urls["m_viewer"].set(username="o_nobody")
+        yield Town(server, owner, urls, tags, rules)
+        owner.dispose()
 
 
 def _first(connection: Connection, table: str, place: int) -> int:

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 from db.embedded import EmbeddedServer
 from db.engine import make_engine
 from db.tag_store import import_plant
-from tests.db.people import make, raw
+from tests.db.people import make, own_database, raw
 from tests.plants import plant
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -73,23 +73,16 @@ class Spy:
 
 @pytest.fixture(scope="module")
 def spy(server: EmbeddedServer) -> Iterator[Spy]:
-    maintenance = make_engine(server.url("postgres", "postgres"), "tests").execution_options(
-        isolation_level="AUTOCOMMIT"
-    )
-    with maintenance.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {DATABASE} TEMPLATE control_room"))
-    owner = make_engine(server.url("postgres", DATABASE), "owner")
-    with owner.begin() as hands:
-        for key in ("north", "south"):
-            import_plant(hands, plant(key))
-        for statement in SECRETS:
-            hands.execute(text(statement))
-    with raw(make(server, DATABASE, "tom", ("auditor", NORTH))) as connection:
-        yield Spy(connection, owner)
-    owner.dispose()
-    with maintenance.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {DATABASE} WITH (FORCE)"))
-    maintenance.dispose()
+    with own_database(server, DATABASE):
+        owner = make_engine(server.url("postgres", DATABASE), "owner")
+        with owner.begin() as hands:
+            for key in ("north", "south"):
+                import_plant(hands, plant(key))
+            for statement in SECRETS:
+                hands.execute(text(statement))
+        with raw(make(server, DATABASE, "tom", ("auditor", NORTH))) as connection:
+            yield Spy(connection, owner)
+        owner.dispose()
 
 
 # --- a sub-select of one's own in a filter that the planner holds for harmless

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from control_room.ui.main_window import MainWindow
 from tests.fakes import FakeClock
+from tests.ui.gallery import FOLDER
 from tests.ui.rooms import Stage, make_stage
 
 
@@ -25,11 +26,24 @@ def stage(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def window(stage: Stage, qtbot: QtBot) -> Iterator[MainWindow]:
+def gallery(tmp_path: Path) -> Path:
+    folder = Path(FOLDER) if FOLDER else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def room(stage: Stage) -> Iterator[MainWindow]:
+    """Return a window that is neither sized nor shown yet."""
     made = MainWindow(stage.console, lambda: None)
-    made.resize(1920, 1080)
-    made.show()
-    qtbot.waitExposed(made)
     yield made
     made.finish()
     made.deleteLater()
+
+
+@pytest.fixture
+def window(room: MainWindow, qtbot: QtBot) -> MainWindow:
+    room.resize(1920, 1080)
+    room.show()
+    qtbot.waitExposed(room)
+    return room

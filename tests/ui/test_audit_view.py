@@ -1,9 +1,8 @@
 """The view Audit: filter, pages, detail, the chain, the export, who may read; pictures."""
 
 import csv
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,9 +22,10 @@ from control_room.ui.main_window import MainWindow
 from control_room.ui.views.audit import AuditView
 from db.audit import AuditEntry, AuditFilter, Chain, read_audit
 from tests.fakes import START
+from tests.ui.gallery import PALETTES, SIZES
 from tests.ui.office import ADAM, SOFIA, Office, entry, make_office, with_long_names
 from tests.ui.rooms import Stage
-from widgets.palette import DARK, LIGHT, Palette
+from widgets.palette import Palette
 
 
 @pytest.fixture
@@ -400,11 +400,6 @@ def test_the_person_is_asked_for_a_file_without_waiting(view: AuditView, tmp_pat
 
 # --- pictures for a person to look at
 
-FOLDER = os.environ.get("CONTROL_ROOM_PICTURES")
-SIZES = [(1920, 1080), (1366, 768)]
-# what fits by day fits by night
-PALETTES = [pytest.param(LIGHT, id="day"), *([pytest.param(DARK, id="night")] if FOLDER else [])]
-
 
 def empty(office: Office) -> None:
     office.entries = []
@@ -415,21 +410,6 @@ SCENES: dict[str, Callable[[Office], None]] = {
     "audit-long": with_long_names,
     "audit-empty": empty,
 }
-
-
-@pytest.fixture
-def gallery(tmp_path: Path) -> Path:
-    folder = Path(FOLDER) if FOLDER else tmp_path
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.fixture
-def room(stage: Stage) -> Iterator[MainWindow]:
-    made = MainWindow(stage.console, lambda: None)
-    yield made
-    made.finish()
-    made.deleteLater()
 
 
 @pytest.mark.parametrize("scene", [*SCENES, "audit-refused", "audit-moments", "audit-page"])

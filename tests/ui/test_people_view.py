@@ -1,7 +1,6 @@
 """The view People and its dialogs: who may see what, every action, what is refused, pictures."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,10 @@ from control_room.ui.people_pages import OWN_ACCOUNT
 from control_room.ui.people_words import roles_words
 from control_room.ui.views.people import CHOOSE, PeopleView
 from db.people import list_sessions, set_membership
+from tests.ui.gallery import PALETTES, SIZES
 from tests.ui.office import ANNA, OMAR, SOFIA, Office, make_office, many, with_long_names
 from tests.ui.rooms import Stage
-from widgets.palette import DARK, LIGHT, Palette
+from widgets.palette import Palette
 
 SHIFT, PEOPLE, STATIONS, PLACES = range(4)
 
@@ -513,31 +513,12 @@ def test_roles_are_told_in_the_order_of_the_roles() -> None:
 
 # --- pictures for a person to look at
 
-FOLDER = os.environ.get("CONTROL_ROOM_PICTURES")
-SIZES = [(1920, 1080), (1366, 768)]
-# what fits by day fits by night
-PALETTES = [pytest.param(LIGHT, id="day"), *([pytest.param(DARK, id="night")] if FOLDER else [])]
 Scene = Callable[[Office, Stage], None]
 SCENES: dict[str, Scene] = {
     "people": lambda office, stage: None,
     "people-long": lambda office, stage: with_long_names(office),
     "people-many": lambda office, stage: many(office, stage.clock.now),
 }
-
-
-@pytest.fixture
-def gallery(tmp_path: Path) -> Path:
-    folder = Path(FOLDER) if FOLDER else tmp_path
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.fixture
-def room(stage: Stage, qtbot: QtBot) -> Iterator[MainWindow]:
-    made = MainWindow(stage.console, lambda: None)
-    yield made
-    made.finish()
-    made.deleteLater()
 
 
 @pytest.mark.parametrize("scene", SCENES)

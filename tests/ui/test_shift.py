@@ -1,7 +1,6 @@
 """The shift: sign-in, locking, change of person, forced passwords, ended sessions, a server that is away."""
 
 import asyncio
-import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -34,6 +33,7 @@ from db.people import (
     who_am_i,
 )
 from tests.fakes import FakeClock
+from tests.ui.gallery import FOLDER
 from tests.ui.office import OMAR
 from tests.ui.rooms import FakeThread, Stage
 from widgets.palette import DARK, LIGHT, Palette
@@ -555,8 +555,6 @@ def test_a_form_that_is_left_sends_nothing(stage: Stage, frame: QWidget) -> None
 
 
 # --- pictures for a person to look at
-
-FOLDER = os.environ.get("CONTROL_ROOM_PICTURES")
 
 
 @pytest.mark.skipif(not FOLDER, reason="makes pictures only: CONTROL_ROOM_PICTURES names their folder")

@@ -249,9 +249,7 @@ class AlarmsView(QWidget):
         shift = self._console.shift
         if not rows:
             return shift.why_nowhere(Action.ACKNOWLEDGE)
-        places = {row.tag.municipality_id for row in rows}
-        refusals = [shift.why_not(Action.ACKNOWLEDGE, place) for place in places]
-        return "" if "" in refusals else refusals[0]
+        return shift.why_in_none(Action.ACKNOWLEDGE, (row.tag.municipality_id for row in rows))
 
     def _empty_words(self) -> str:
         room, board = self._console.room, self.table.board
