@@ -56,6 +56,9 @@ def _make_role(connection: Connection, name: str, password: str, groups: tuple[s
     verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
     word = sql.Literal(scram_verifier(connection, name, password))
     cursor.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, role, word))
+    if STATION in groups:
+        # what a client asks of a table by its name comes from the view
+        cursor.execute(sql.SQL("ALTER ROLE {} SET search_path = seen, public").format(role))
     for group in groups:
         cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), role))
 

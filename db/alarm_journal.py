@@ -98,11 +98,7 @@ def _act(
     return [AlarmAnswer(row.rule_id, row.event_id, row.is_done, row.answer) for row in rows]
 
 
-_ANNOUNCED = text("""
-    SELECT to_timestamp(10 * floor(extract(epoch FROM commit_time) / 10) + 10) AS time, count(*) AS many
-    FROM alarm_journal WHERE commit_time > now() - interval '2 hours' AND state = 'UNACK'
-        AND happening IN ('raised', 'unshelved', 'in_service', 'realarmed')
-    GROUP BY 1 ORDER BY 1""")
+_ANNOUNCED = text("SELECT * FROM read_announced(now() - interval '2 hours')")
 
 
 def read_load(connection: Connection) -> AlarmLoad:
@@ -114,7 +110,7 @@ def read_load(connection: Connection) -> AlarmLoad:
 
 # of a rule that chatters only the newest rows are looked at
 _OCCURRENCES = text("""
-    WITH newest AS (SELECT * FROM alarm_journal WHERE rule_id = :rule_id ORDER BY id DESC LIMIT 2000)
+    WITH newest AS (SELECT * FROM read_journal(:rule_id, 2000))
     SELECT event_id, min(source_time) FILTER (WHERE happening = 'raised') AS raised_time,
         max(source_time) FILTER (WHERE happening = 'returned') AS returned_time,
         (array_agg(value ORDER BY id) FILTER (WHERE happening <> 'returned'))[1] AS value,

@@ -24,13 +24,14 @@ from db.backoff import Backoff
 from db.engine import translated
 from db.schema import require_schema
 from db.stores import as_alarm, as_sample
-from db.tables import alarm, collector_status, latest, link_status
+from db.tables import collector_status, link_status
 
 log = logging.getLogger(__name__)
 
 CHANNELS = frozenset({"samples", "alarms", "status", "configuration", "people"})
 PERIOD_S = 0.1
-_SAMPLE = ("tag_id", "value", "quality", "source_time", "arrival_time", "seq")
+_LATEST = text("SELECT * FROM read_latest(:wanted ::int[], :after, :new ::int[])")
+_ALARMS = text("SELECT * FROM read_alarms(:after)")
 # longest wait before it looks whether the connection still lives
 CHECK_S = 2.0
 # longest wait for an answer
@@ -201,14 +202,8 @@ class _LiveRead:
             self._known -= given_up.popleft()
         wanted = self._reader._wanted
         new = wanted - self._known
-        columns = [latest.c[name] for name in _SAMPLE]
-        rows = self._connection.execute(
-            text(
-                f"SELECT {', '.join(_SAMPLE)} FROM latest"
-                " WHERE tag_id = ANY(:wanted) AND (seq > :seq OR tag_id = ANY(:new))"
-            ).columns(*columns),
-            {"wanted": list(wanted), "new": list(new), "seq": self._latest_seq},
-        ).all()
+        asked = {"wanted": list(wanted), "new": list(new), "after": self._latest_seq}
+        rows = self._connection.execute(_LATEST, asked).all()
         self._known = wanted
         if rows:
             self._latest_seq = max(self._latest_seq, *(row.seq for row in rows))
@@ -216,16 +211,10 @@ class _LiveRead:
 
     def _read_alarms(self) -> None:
         is_whole = self._alarm_seq < 0
-        query = select(alarm).where(alarm.c.seq > self._alarm_seq).order_by(alarm.c.seq)
-        if is_whole:
-            is_set_aside = alarm.c.shelved_until.is_not(None) | alarm.c.out_of_service_time.is_not(None)
-            query = query.where(alarm.c.is_active | ~alarm.c.is_acknowledged | alarm.c.is_latched | is_set_aside)
-            # what becomes normal between two reads must be told as well: remember where this reading began
-            newest = self._connection.execute(text("SELECT coalesce(max(seq), 0) FROM alarm")).scalar() or 0
-        rows = self._connection.execute(query).all()
-        self._alarm_seq = max([row.seq for row in rows], default=max(self._alarm_seq, 0))
-        if is_whole:
-            self._alarm_seq = newest
+        # what becomes normal between two reads must be told as well: remember where this reading began
+        newest = self._connection.execute(text("SELECT newest_alarm_seq()")).scalar_one() if is_whole else 0
+        rows = self._connection.execute(_ALARMS, {"after": self._alarm_seq}).all()
+        self._alarm_seq = newest if is_whole else max([row.seq for row in rows], default=self._alarm_seq)
         if rows or is_whole:
             self._listener.alarms([as_alarm(row) for row in rows], is_whole)
 

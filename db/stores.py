@@ -29,7 +29,7 @@ _FUTURE_DAYS = 2
 
 _UPDATE_LATEST = text("""
     INSERT INTO latest AS old (tag_id, value, quality, source_time, arrival_time, municipality_id, seq)
-    SELECT new.*, nextval('latest_seq')
+    SELECT new.*, (SELECT clock_number('latest_seq'))
     FROM unnest(:ids ::int[], :values ::float8[], :qualities ::int[], :source_times ::timestamptz[],
                 :arrival_times ::timestamptz[], :municipalities ::int[])
         AS new (tag_id, value, quality, source_time, arrival_time, municipality_id)
@@ -42,7 +42,7 @@ _UPDATE_LATEST = text("""
 _FILL_LATEST = text("""
     INSERT INTO latest (tag_id, value, quality, source_time, arrival_time, municipality_id, seq)
     SELECT tag.id, newest.value, newest.quality, newest.source_time, newest.source_time, tag.municipality_id,
-        nextval('latest_seq')
+        (SELECT clock_number('latest_seq'))
     FROM tag CROSS JOIN LATERAL (
         SELECT value, quality, source_time FROM sample WHERE sample.tag_id = tag.id
         ORDER BY source_time DESC LIMIT 1) AS newest

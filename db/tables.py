@@ -1,7 +1,9 @@
 """The tables, as SQLAlchemy Core sees them; migrations make them, a test compares the two.
 
 Time stamps are `timestamptz`. Who may read or write what stands in db/access.py. Sequences `latest_seq` and
-`alarm_seq` number what changes, so that a seat can ask for "everything after N".
+`alarm_seq` number what changes, so that a seat can ask for "everything after N"; they follow the clock.
+
+People and stations read no table: views of the same names stand in the schema `seen`.
 """
 
 from sqlalchemy import (
@@ -32,6 +34,11 @@ alarm_seq = Sequence("alarm_seq", metadata=metadata)
 
 def _municipality(is_key: bool = False) -> Column[int]:
     return Column("municipality_id", ForeignKey("municipality.id"), nullable=False, primary_key=is_key)
+
+
+def _any_id(table: str) -> Column[int]:
+    # in no order, so that it tells nobody how many others there are
+    return Column("id", Integer, primary_key=True, server_default=text(f"unused_id('{table}'::regclass)"))
 
 
 municipality = Table(
@@ -73,7 +80,7 @@ network_link = Table(
 asset = Table(
     "asset",
     metadata,
-    Column("id", Integer, primary_key=True),
+    _any_id("asset"),
     _municipality(),
     # a site is an asset without a parent
     Column("parent_id", ForeignKey("asset.id")),
@@ -83,7 +90,7 @@ asset = Table(
 connection = Table(
     "connection",
     metadata,
-    Column("id", Integer, primary_key=True),
+    _any_id("connection"),
     _municipality(),
     Column("name", Text, nullable=False),
     Column("driver", Text, nullable=False),
@@ -94,7 +101,7 @@ connection = Table(
 tag = Table(
     "tag",
     metadata,
-    Column("id", Integer, primary_key=True),
+    _any_id("tag"),
     _municipality(),
     Column("asset_id", ForeignKey("asset.id"), nullable=False),
     Column("connection_id", ForeignKey("connection.id"), nullable=False, index=True),
@@ -116,7 +123,7 @@ tag = Table(
 alarm_rule = Table(
     "alarm_rule",
     metadata,
-    Column("id", Integer, primary_key=True),
+    _any_id("alarm_rule"),
     Column("tag_id", ForeignKey("tag.id"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("priority", SmallInteger, nullable=False),
@@ -198,7 +205,7 @@ alarm = Table(
 alarm_journal = Table(
     "alarm_journal",
     metadata,
-    Column("id", BigInteger, primary_key=True),
+    Column("id", BigInteger, primary_key=True, server_default=text("clock_number('alarm_journal_id_seq'::regclass)")),
     Column("rule_id", ForeignKey("alarm_rule.id"), nullable=False),
     Column("event_id", BigInteger, nullable=False),
     Column("previous_state", Text, nullable=False),

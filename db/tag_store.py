@@ -201,10 +201,10 @@ def _merge(database: Connection, table: Table, unique: list[str], rows: Sequence
     kept = {name: statement.excluded[name] for name in rows[0] if name not in unique}
     # with nothing to update, DO NOTHING would return no id
     kept = kept or {unique[-1]: statement.excluded[unique[-1]]}
+    keys = [table.c[name] for name in unique]
     returned = database.execute(
-        statement.on_conflict_do_update(index_elements=unique, set_=kept).returning(
-            table.c.id, sort_by_parameter_order=True
-        ),
+        statement.on_conflict_do_update(index_elements=unique, set_=kept).returning(table.c.id, *keys),
         [dict(row) for row in rows],
     )
-    return list(returned.scalars())
+    ids = {tuple(row[1:]): row[0] for row in returned}
+    return [ids[tuple(row[name] for name in unique)] for row in rows]

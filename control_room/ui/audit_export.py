@@ -5,6 +5,7 @@ import csv
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,8 @@ async def export(
     draft = path.with_name(f"{path.name}.part")
     try:
         await _in_thread(partial(_begin, draft))
-        before: int | None = None
-        newest = 0
+        before: datetime | None = None
+        newest: int | None = None
         while not progress.is_cancelled:
             rows = await act(partial(read_audit, wanted=wanted, before=before, limit=EXPORT_PAGE))
             await _in_thread(partial(_append, draft, rows, places))
@@ -53,9 +54,10 @@ async def export(
             if len(rows) < EXPORT_PAGE:
                 await _in_thread(partial(draft.replace, path))
                 return True
-            newest, before = newest or rows[0].id, rows[-1].id
-            # ids count up by one: how far down tells how much is done
-            progress.percent = round(100 * (newest - before) / newest)
+            newest, last, before = newest or rows[0].id, rows[-1].id, rows[-1].time
+            if newest and last:
+                # ids count up by one: how far down tells how much is done; who may not see them sees how many were written
+                progress.percent = round(100 * (newest - last) / newest)
             tell(progress)
         return False
     finally:

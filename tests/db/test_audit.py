@@ -51,7 +51,7 @@ def test_pages_follow_each_other_without_gaps(reader: Reader) -> None:
     while page := read_audit(connection, AuditFilter(), before, 7):
         assert len(page) <= 7
         pages += page
-        before = page[-1].id
+        before = page[-1].time
     assert pages == everything
 
 

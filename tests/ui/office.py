@@ -134,9 +134,9 @@ class Office:
 
         return change
 
-    def read(self, wanted: AuditFilter, before: int | None, limit: int) -> Sequence[AuditEntry]:
-        found = [one for one in self.entries if _is_wanted(one, wanted) and (before is None or one.id < before)]
-        return sorted(found, key=lambda one: -one.id)[:limit]
+    def read(self, wanted: AuditFilter, before: datetime | None, limit: int) -> Sequence[AuditEntry]:
+        found = [one for one in self.entries if _is_wanted(one, wanted) and (before is None or one.time < before)]
+        return sorted(found, key=lambda one: one.time, reverse=True)[:limit]
 
 
 def _is_wanted(one: AuditEntry, wanted: AuditFilter) -> bool:

@@ -1,6 +1,7 @@
 """The audit: who did what, filtered and page by page, with what changed, an export and the check of the chain."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -52,14 +53,14 @@ class AuditView(QWidget):
         self._places: Places = {}
         self._login = self._present_login()
         self._is_reading = self._is_stale = False
-        # the pages from the newest to the one in front, each by the entry that comes before it
-        self._pages: list[int | None] = [None]
+        # the pages from the newest to the one in front, each by the time of the entry that comes before it
+        self._pages: list[datetime | None] = [None]
         self._has_older = False
         self._progress: Progress | None = None
         self._is_detail_chosen = False
         self.filter = AuditFilterBar(console.room.now, self)
         self.notice_bar = NoticeBar(self)
-        self.table: RowTable[AuditEntry] = RowTable(self._columns(), lambda one: one.id, tip=tip, is_sortable=False)
+        self.table: RowTable[AuditEntry] = RowTable(self._columns(), lambda one: one.hash, tip=tip, is_sortable=False)
         self._make_controls()
         self._lay_out()
         self._connect()
@@ -219,7 +220,7 @@ class AuditView(QWidget):
     def show_older(self) -> None:
         """Read the page that comes after this one."""
         if self._has_older:
-            self._pages.append(self.table.rows[-1].id)
+            self._pages.append(self.table.rows[-1].time)
             self._read_soon()
 
     def show_newer(self) -> None:
