@@ -11,8 +11,8 @@ from control_room.core.trends import Floats, TrendPiece, is_trusted, of_samples
 # with fewer rows than this a column, sending them all is cheaper than reducing them, and exact
 RAW_ROWS_A_COLUMN = 4
 
-_RAW = text("SELECT time_s, value, grade FROM read_samples(:tag, :start, :end, :most)")
-_REDUCED = text("SELECT time_s, low, high, last, grade, worst FROM read_columns(:tag, :start, :end, :width_s)")
+_RAW = text("SELECT * FROM read_samples(:tag, :start, :end, :most)")
+_REDUCED = text("SELECT * FROM read_columns(:tag, :start, :end, :width_s)")
 
 
 def read_history(connection: Connection, tag_id: int, start: datetime, end: datetime, columns: int) -> TrendPiece:
@@ -23,18 +23,17 @@ def read_history(connection: Connection, tag_id: int, start: datetime, end: date
     asked = {"tag": tag_id, "start": start, "end": end, "most": RAW_ROWS_A_COLUMN * columns}
     start_s, end_s = start.timestamp(), end.timestamp()
     table = _table(connection, _RAW, asked, 3)
-    if len(table):
-        return of_samples(tag_id, start_s, end_s, table[:, 0], table[:, 1], table[:, 2].astype(np.uint8))
+    if table.size:
+        return of_samples(tag_id, start_s, end_s, table[0], table[1], table[2].astype(np.uint8))
     # there are more, or none at all
     table = _table(connection, _REDUCED, {**asked, "width_s": (end_s - start_s) / columns}, 6)
-    grade, worst = (table[:, number].astype(np.uint8) for number in (4, 5))
+    grade, worst = (table[number].astype(np.uint8) for number in (4, 5))
     # the sample from before the stretch is one like any other
-    low, high, last = (np.where(is_trusted(worst) | (table[:, 0] >= start_s), table[:, n], np.nan) for n in (1, 2, 3))
-    return TrendPiece(tag_id, start_s, end_s, table[:, 0], low, high, last, grade, worst)
+    low, high, last = (np.where(is_trusted(worst) | (table[0] >= start_s), table[n], np.nan) for n in (1, 2, 3))
+    return TrendPiece(tag_id, start_s, end_s, table[0], low, high, last, grade, worst)
 
 
 def _table(connection: Connection, query: TextClause, asked: dict[str, Any], width: int) -> Floats:
-    rows = connection.execute(query, asked).all()
-    return np.array([[np.nan if value is None else value for value in row] for row in rows], np.float64).reshape(
-        -1, width
-    )
+    found = connection.execute(query, asked).first()
+    # None becomes NaN
+    return np.array([] if found is None or found[0] is None else list(found), np.float64).reshape(width, -1)

@@ -28,7 +28,8 @@ from db.tables import collector_status, link_status
 
 log = logging.getLogger(__name__)
 
-CHANNELS = frozenset({"samples", "alarms", "status", "configuration", "people"})
+# "process" tells of values and alarms alike: it must not tell one municipality that another one has an alarm
+CHANNELS = frozenset({"process", "status", "configuration", "people"})
 PERIOD_S = 0.1
 _LATEST = text("SELECT * FROM read_latest(:wanted ::int[], :after, :new ::int[])")
 _ALARMS = text("SELECT * FROM read_alarms(:after)")
@@ -182,9 +183,9 @@ class _LiveRead:
         return heard
 
     def _read(self, heard: set[str]) -> None:
-        if "samples" in heard or self._is_watch_changed():
+        if "process" in heard or self._is_watch_changed():
             self._read_samples()
-        if "alarms" in heard:
+        if "process" in heard:
             self._read_alarms()
         if "status" in heard:
             self._read_status()

@@ -89,7 +89,7 @@ class PostgresSampleStore:
             self._copy(connection, day, of_day)
         connection.execute(_LOCK, {"key": LATEST_LOCK})
         connection.execute(_UPDATE_LATEST, self._newest(samples))
-        connection.execute(text("NOTIFY samples"))
+        connection.execute(text("NOTIFY process"))
         self._days |= days
 
     def _look_up(self, connection: Connection, samples: Sequence[Sample]) -> None:

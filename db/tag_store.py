@@ -50,7 +50,7 @@ def _read_tags(database: Connection) -> Iterable[Tag]:
         .join(asset, asset.c.id == tag.c.asset_id)
         .outerjoin(parent, parent.c.id == asset.c.parent_id)
         .where(~tag.c.is_retired)
-        .order_by(tag.c.id)
+        .order_by(tag.c.municipality_id, parent.c.name, asset.c.name, tag.c.key)
     )
     return (_tag(row) for row in rows)
 

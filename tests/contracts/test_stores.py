@@ -53,7 +53,7 @@ from db.stores import PostgresAlarmStore, PostgresSampleStore
 from db.tables import alarm_journal, alarm_rule
 from db.tag_store import import_plant
 from db.worker import DatabaseThread
-from tests.db.people import make
+from tests.db.people import count_ids, make
 from tests.fakes import PLAIN_RULE, START, FakeAlarmStore, FakeClock, FakeSampleStore, sample
 from tests.plants import plant
 
@@ -64,6 +64,7 @@ Away = Callable[[], AbstractContextManager[None]]
 @pytest.fixture
 def thread(collector: Engine, owner: Engine) -> Iterator[DatabaseThread]:
     with owner.begin() as connection:
+        count_ids(connection)
         import_plant(connection, plant())
     running = DatabaseThread(collector, "test")
     yield running

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import URL, Connection, Engine, text
 
 from db.access import make_person
 from db.embedded import EmbeddedServer
@@ -34,6 +34,13 @@ def make(server: EmbeddedServer, database: str, login: str, *roles: tuple[str, i
         connection.execute(text("SELECT follow_memberships(:login)"), {"login": login})
     engine.dispose()
     return URL.create("postgresql+psycopg", login, WORD, "127.0.0.1", server.port, database)
+
+
+def count_ids(connection: Connection) -> None:
+    """Let tags, assets, connections and rules be numbered from 1, so that a test can name them."""
+    for table in ("tag", "asset", "connection", "alarm_rule"):
+        connection.execute(text(f"CREATE SEQUENCE {table}_in_order OWNED BY {table}.id"))
+        connection.execute(text(f"ALTER TABLE {table} ALTER COLUMN id SET DEFAULT nextval('{table}_in_order')"))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 What the database allows is compared with control_room/core/access.py, the one source; a right that nobody declared fails.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,20 +33,22 @@ KEPT_BY_COLLECTOR = frozenset({"latest", "link_status", "collector_status"})
 # what is the same for everybody needs no policy, and partitions are read through their parent alone
 WITHOUT_POLICY = frozenset({"alembic_version", "action", "role_right"})
 COLUMNS = frozenset({"id", "municipality_id", "name", "driver", "is_enabled"})
+SHOWN = VIEWED - {"alembic_version", "alarm_journal", "sample"}
+SEEN = frozenset(f"seen.{name}" for name in SHOWN)
 # every grant there is: who, what, on what
 GRANTS = frozenset(
-    {("viewer", "SELECT", name) for name in VIEWED - {"connection"}}
-    | {("viewer", "SELECT", f"connection.{name}") for name in COLUMNS}
-    | {(role, "SELECT", "audit") for role in ("auditor", "administrator")}
+    {("viewer", "SELECT", "alembic_version"), ("reader_service", "SELECT", "audit")}
+    | {("viewer", "SELECT", name) for name in SEEN}
+    | {("reader_service", "SELECT", name) for name in VIEWED - {"connection", "alembic_version"}}
+    | {("reader_service", "SELECT", f"connection.{name}") for name in COLUMNS}
     | {("collector_service", "SELECT", name) for name in VIEWED}
     | {("collector_service", "INSERT", name) for name in ("sample", "sample_*")}
     | {("collector_service", deed, name) for deed in ("INSERT", "UPDATE", "DELETE") for name in KEPT_BY_COLLECTOR}
-    | {("collector_service", "USAGE", "latest_seq")}
 )
 POLICIES = frozenset(
-    {("tenant", name, "{viewer}") for name in VIEWED - {"alembic_version", "collector_status"}}
+    {("tenant", name, "{reader_service}") for name in VIEWED - {"alembic_version", "collector_status"}}
     | {("collector", name, "{collector_service}") for name in VIEWED - {"alembic_version"}}
-    | {("everybody", "collector_status", "{viewer}"), ("readers", "audit", "{administrator,auditor}")}
+    | {("everybody", "collector_status", "{reader_service}"), ("readers", "audit", "{reader_service}")}
 )
 PEOPLE_CALL = frozenset(
     {"sign_in", "sign_out", "who_am_i", "change_password", "my_password_history", "acknowledge_alarms"}
@@ -54,13 +57,20 @@ PEOPLE_CALL = frozenset(
     | {"list_sessions", "note_export", "reset_alarms", "shelve_alarms", "unshelve_alarms", "take_out_of_service"}
     | {"return_to_service"}
 )
+# each gives rows by policies alone, and is the reader's own
+READS = frozenset(
+    {"read_latest", "read_alarms", "newest_alarm_seq", "read_journal", "read_announced", "read_samples", "read_columns"}
+)
 CALLS: Mapping[str, frozenset[str]] = {
     "person": PEOPLE_CALL,
-    "viewer": frozenset({"my_municipalities", "my_municipality_ids", "alarm_state"}),
-    "auditor": frozenset({"municipalities_where", "verify_audit"}),
-    "administrator": frozenset({"municipalities_where", "verify_audit"}),
+    "viewer": READS | {f"seen.{name}_rows" for name in SHOWN},
+    "auditor": frozenset({"read_audit", "verify_audit"}),
+    "administrator": frozenset({"read_audit", "verify_audit"}),
     "station_service": frozenset({"report_failed_sign_in", "sign_in_wait_s"}),
-    "collector_service": frozenset({"ensure_sample_partitions", "take_turn", "record_process", "pass_time"}),
+    "collector_service": frozenset(
+        {"ensure_sample_partitions", "take_turn", "record_process", "pass_time", "clock_number"}
+    ),
+    "reader_service": frozenset({"my_municipalities", "my_municipality_ids", "municipalities_where", "alarm_state"}),
 }
 # every call that acts, {rule} and {place} of the tenant; none of them changes anything for those who may
 ACTS: tuple[tuple[Action, str, bool], ...] = (
@@ -85,6 +95,18 @@ ACTS: tuple[tuple[Action, str, bool], ...] = (
 )
 
 
+# what the reading functions give of a tag or rule
+ROWS_OF = (
+    "SELECT 1 FROM read_latest(ARRAY[{tag}], 0, '{{}}')",
+    "SELECT 1 FROM read_latest(ARRAY[{tag}], 1000, ARRAY[{tag}])",
+    "SELECT 1 FROM read_alarms(0) WHERE rule_id = {rule}",
+    "SELECT 1 FROM read_alarms(-1) WHERE rule_id = {rule}",
+    "SELECT 1 FROM read_journal({rule}, 9)",
+    "SELECT 1 FROM read_samples({tag}, '2000-01-01', '2100-01-01', 9)",
+    "SELECT 1 FROM read_samples({tag}, '2100-01-01', '2100-01-02', 9)",
+    "SELECT 1 FROM read_columns({tag}, '2000-01-01', '2100-01-01', 3600)",
+    "SELECT 1 FROM read_columns({tag}, '2100-01-01', '2100-01-02', 3600)",
+)
 ALARMS = (
     "INSERT INTO alarm (rule_id, is_active, is_acknowledged, event_id, quality, seq)"
     " SELECT id, true, true, 1, 0, id FROM alarm_rule"
@@ -217,19 +239,16 @@ def expected(login: str, table: str, deed: str) -> bool:
         if deed == "INSERT":
             return table in KEPT_BY_COLLECTOR | {"sample"} or is_partition
         return deed in ("UPDATE", "DELETE") and table in KEPT_BY_COLLECTOR
-    if deed != "SELECT" or login == "o_nobody":
-        return False
-    return table in VIEWED or (table == "audit" and login.endswith(("_auditor", "_administrator")))
+    return deed == "SELECT" and login != "o_nobody" and (table == "alembic_version" or table in SEEN)
 
 
 def surprises(town: Town, login: str, url: URL) -> list[str]:
     """Return every table and deed where the database does other than declared, found by trying."""
     names = text(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r','p','v','m')"
+        "SELECT CASE relnamespace WHEN 'seen'::regnamespace THEN 'seen.' ELSE '' END || relname FROM pg_class"
+        " WHERE relnamespace IN ('public'::regnamespace, 'seen'::regnamespace) AND relkind IN ('r','p','v','m')"
     )
-    first = text(
-        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass('public.' || :name) AND attnum > 0 LIMIT 1"
-    )
+    first = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:name) AND attnum > 0 LIMIT 1")
     with town.owner.connect() as connection:
         tables = {
             name: connection.execute(first, {"name": name}).scalar() for name in connection.execute(names).scalars()
@@ -246,6 +265,7 @@ def surprises(town: Town, login: str, url: URL) -> list[str]:
 
 
 def _deeds(table: str, column: str) -> tuple[tuple[str, str], ...]:
+    table = table if table in SEEN else f"public.{table}"
     return (
         ("SELECT", f"SELECT 1 FROM {table} LIMIT 1"),
         ("INSERT", f"INSERT INTO {table} DEFAULT VALUES"),
@@ -255,11 +275,16 @@ def _deeds(table: str, column: str) -> tuple[tuple[str, str], ...]:
     )
 
 
+IS_VIEW = re.compile(r"cannot (insert into|update|delete from) view|is not a table")
+
+
 def _is_allowed(connection: Connection, statement: str) -> bool:
     try:
         connection.exec_driver_sql(statement)
     except Exception as fault:  # noqa: BLE001 - whatever else the table objects to, the right was there
-        return not isinstance(getattr(fault, "orig", fault), InsufficientPrivilege) or "policy" in str(fault)
+        is_refused = isinstance(getattr(fault, "orig", fault), InsufficientPrivilege) and "policy" not in str(fault)
+        # what is read through a function takes nothing
+        return not is_refused and not IS_VIEW.search(str(fault))
     finally:
         connection.rollback()
     return True
@@ -279,9 +304,17 @@ def test_only_rows_of_ones_own_municipalities_are_seen(town: Town, login: str) -
     places = {HERE} if login.startswith("m_") else {HERE, ELSEWHERE}
     engine = make_engine(_url(town, login), "raw") if login == "station" else open_person(_url(town, login), "desk 1")
     with engine.connect() as connection:
-        for table in sorted(TENANTS):
+        for table in sorted(SHOWN & TENANTS):
             found = connection.exec_driver_sql(f"SELECT DISTINCT municipality_id FROM {table}").scalars().all()
             assert set(found) == places, table
+        for call in ROWS_OF:
+            asked = {place: call.format(rule=town.rules[place], tag=town.tags[place]) for place in (HERE, ELSEWHERE)}
+            giving = {place for place, query in asked.items() if connection.exec_driver_sql(query).first()}
+            assert giving == places, call
+        announced = connection.exec_driver_sql("SELECT sum(many) FROM read_announced('-infinity')").scalar()
+        assert announced == connection.exec_driver_sql("SELECT count(*) FROM alarm_rule").scalar()
+        newest = connection.exec_driver_sql("SELECT newest_alarm_seq() - max(seq) FROM alarm").scalar()
+        assert newest == 0
         assert set(connection.exec_driver_sql("SELECT id FROM municipality").scalars()) == places
     engine.dispose()
 
@@ -290,9 +323,12 @@ def test_the_audit_of_a_municipality_is_for_its_own_auditor(town: Town) -> None:
     for login, places in (("m_auditor", {HERE}), ("n_auditor", {HERE, ELSEWHERE, None})):
         engine = open_person(town.urls[login], "desk 1")
         with engine.connect() as connection:
-            found = set(connection.exec_driver_sql("SELECT DISTINCT municipality_id FROM audit").scalars())
+            rows = connection.exec_driver_sql("SELECT municipality_id, id FROM read_audit('{}', NULL, 1000)").all()
+        found = {row.municipality_id for row in rows}
         assert found <= places
         assert (None in found) is (None in places)
+        # entries are numbered over all municipalities
+        assert {row.id is None for row in rows} == {None not in places}
         engine.dispose()
 
 
@@ -312,10 +348,11 @@ def wider(connection: Connection) -> list[str]:
     """Return every right to call a function that is not declared, and every declared one that is missing."""
     rows = connection.execute(
         text(
-            "SELECT p.proname, coalesce(r.rolname, 'everybody') FROM pg_proc AS p"
+            "SELECT CASE p.pronamespace WHEN 'seen'::regnamespace THEN 'seen.' ELSE '' END || p.proname,"
+            " coalesce(r.rolname, 'everybody') FROM pg_proc AS p"
             " CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a"
             " LEFT JOIN pg_roles AS r ON r.oid = a.grantee"
-            " WHERE p.pronamespace = 'public'::regnamespace AND a.grantee <> p.proowner"
+            " WHERE p.pronamespace IN ('public'::regnamespace, 'seen'::regnamespace) AND a.grantee <> p.proowner"
         )
     )
     declared = {(name, group) for group, names in CALLS.items() for name in names}
@@ -327,8 +364,9 @@ def undeclared(connection: Connection) -> list[str]:
     grants = connection.execute(
         text(
             "SELECT coalesce(r.rolname, 'everybody'), a.privilege_type, a.place FROM ("
-            "  SELECT c.relowner, regexp_replace(c.relname, '^sample_.+', 'sample_*') AS place, (aclexplode(c.relacl)).*"
-            "  FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace"
+            "  SELECT c.relowner, CASE c.relnamespace WHEN 'seen'::regnamespace THEN 'seen.' ELSE '' END"
+            "    || regexp_replace(c.relname, '^sample_.+', 'sample_*') AS place, (aclexplode(c.relacl)).*"
+            "  FROM pg_class AS c WHERE c.relnamespace IN ('public'::regnamespace, 'seen'::regnamespace)"
             "  UNION SELECT c.relowner, c.relname || '.' || t.attname, (aclexplode(t.attacl)).* FROM pg_attribute AS t"
             "  JOIN pg_class AS c ON c.oid = t.attrelid WHERE c.relnamespace = 'public'::regnamespace"
             ") AS a LEFT JOIN pg_roles AS r ON r.oid = a.grantee WHERE a.grantee <> a.relowner"
@@ -357,10 +395,12 @@ def test_grants_and_policies_are_as_declared_and_no_further(town: Town) -> None:
     ("planted", "seen"),
     [
         ("GRANT SELECT ON account TO viewer", "viewer SELECT account"),
+        ("GRANT SELECT ON tag TO viewer", "viewer SELECT tag"),
+        ("GRANT SELECT ON seen.tag TO person", "person SELECT seen.tag"),
         ("GRANT SELECT ON sample_default TO PUBLIC", "everybody SELECT sample_*"),
         ("GRANT UPDATE (priority) ON alarm_rule TO m_engineer", "m_engineer UPDATE alarm_rule.priority"),
         ("GRANT USAGE ON SEQUENCE alarm_seq TO person", "person USAGE alarm_seq"),
-        ("CREATE POLICY wide ON tag FOR SELECT TO viewer USING (true)", "wide tag {viewer}"),
+        ("CREATE POLICY wide ON tag FOR SELECT TO reader_service USING (true)", "wide tag {reader_service}"),
         ("ALTER TABLE tag DISABLE ROW LEVEL SECURITY", "without policy tag"),
         ("CREATE TABLE forgotten (id integer)", "without policy forgotten"),
     ],
@@ -377,12 +417,27 @@ def test_functions_are_granted_as_declared_and_no_further(town: Town) -> None:
         assert wider(connection) == []
 
 
-def test_what_acts_with_more_rights_than_its_caller_has_a_fixed_search_path(town: Town) -> None:
+def test_whoever_reads_for_people_is_bound_by_the_policies(town: Town) -> None:
+    owners = text(
+        "SELECT p.proname, p.proowner::regrole::text FROM pg_proc AS p WHERE p.prosecdef"
+        " AND (p.proname = ANY(:reads) OR p.pronamespace = 'seen'::regnamespace)"
+    )
+    with town.owner.connect() as connection:
+        found = connection.execute(owners, {"reads": [*READS, "read_audit"]}).all()
+        of_tables = text("SELECT count(*) FROM pg_class WHERE relowner = 'reader_service'::regrole")
+        assert connection.execute(of_tables).scalar() == 0
+        powers = text("SELECT rolsuper OR rolbypassrls OR rolcanlogin FROM pg_roles WHERE rolname = 'reader_service'")
+        assert connection.execute(powers).scalar() is False
+    assert {name for name, _ in found} == READS | {"read_audit"} | {f"{name}_rows" for name in SHOWN}
+    assert {owner for _, owner in found} == {"reader_service"}
+
+
+def test_what_acts_with_more_rights_than_its_caller_has_a_fixed_search_path_and_shows_no_plan(town: Town) -> None:
     with town.owner.connect() as connection:
         loose = connection.execute(
             text(
-                "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef"
-                " AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY(proconfig), false)"
+                "SELECT proname FROM pg_proc WHERE pronamespace::regnamespace::text IN ('public', 'seen') AND prosecdef"
+                " AND NOT coalesce(proconfig @> '{\"search_path=pg_catalog, pg_temp\", debug_print_plan=off}', false)"
             )
         ).scalars()
         assert list(loose) == []
@@ -422,7 +477,7 @@ def test_an_over_wide_function_is_found(town: Town, planted: str, seen: str) -> 
 
 def test_a_policy_that_shows_too_much_is_found(town: Town) -> None:
     with town.owner.begin() as connection:
-        connection.exec_driver_sql("CREATE POLICY wide ON tag FOR SELECT TO viewer USING (true)")
+        connection.exec_driver_sql("CREATE POLICY wide ON tag FOR SELECT TO reader_service USING (true)")
     try:
         with pytest.raises(AssertionError, match="tag"):
             test_only_rows_of_ones_own_municipalities_are_seen(town, "m_viewer")

@@ -28,7 +28,7 @@ from db.people import (
 )
 from db.schema import _config, upgrade
 from db.tag_store import import_plant
-from tests.db.people import WORD, make
+from tests.db.people import WORD, count_ids, make
 from tests.plants import plant
 
 EVIL = "x'); DROP TABLE tag; --"
@@ -62,12 +62,12 @@ NOT_GRANTED = (
     "SELECT audit_hash('', NULL)",
     "SELECT report_failed_sign_in('ada')",
     "SELECT ensure_sample_partitions(current_date, current_date)",
-    "INSERT INTO audit (id) VALUES (1)",
-    "UPDATE audit SET reason = ''",
-    "DELETE FROM audit",
-    "DELETE FROM alarm_journal",
-    "UPDATE alarm SET is_acknowledged = true",
-    "SELECT settings FROM connection",
+    "INSERT INTO public.audit (id) VALUES (1)",
+    "UPDATE public.audit SET reason = ''",
+    "DELETE FROM public.audit",
+    "DELETE FROM public.alarm_journal",
+    "UPDATE public.alarm SET is_acknowledged = true",
+    "SELECT settings FROM public.connection",
     "SELECT * FROM sample_default",
     "SELECT last_value FROM alarm_seq",
     "SELECT nextval('latest_seq')",
@@ -89,6 +89,7 @@ AUTO = {"isolation_level": "AUTOCOMMIT"}
 @pytest.fixture(autouse=True)
 def plants(owner: Engine) -> None:
     with owner.begin() as connection:
+        count_ids(connection)
         import_plant(connection, plant("north"))
         import_plant(connection, plant("south"))
         connection.execute(
@@ -148,7 +149,7 @@ def test_objects_of_ones_own_are_not_taken_for_ours(server: EmbeddedServer, data
             connection.exec_driver_sql(statement)
         answer = connection.exec_driver_sql("SELECT answer FROM public.acknowledge_alarms('{1}', '{1}', 'x')").scalar()
         assert answer == refusal(Action.ACKNOWLEDGE)
-        assert connection.exec_driver_sql("SELECT count(DISTINCT municipality_id) FROM public.tag").scalar() == 1
+        assert connection.exec_driver_sql("SELECT count(DISTINCT municipality_id) FROM seen.tag").scalar() == 1
     engine.dispose()
 
 
@@ -201,12 +202,12 @@ def test_what_lies_elsewhere_and_what_is_nowhere_are_told_alike(server: Embedded
 
 def test_notifications_carry_nothing(operator: Engine, station: Engine) -> None:
     with station.execution_options(**AUTO).connect() as listening, operator.begin() as connection:
-        for channel in ("alarms", "people", "configuration", "samples"):
+        for channel in ("alarms", "people", "configuration", "samples", "process", "status"):
             listening.exec_driver_sql(f"LISTEN {channel}")
         connection.exec_driver_sql("SELECT * FROM acknowledge_alarms('{1}', '{1}', 'seen')")
         connection.commit()
         heard = list(listening.connection.driver_connection.notifies(timeout=2, stop_after=1))  # type: ignore[union-attr]
-    assert [(one.channel, one.payload) for one in heard] == [("alarms", "")]
+    assert [(one.channel, one.payload) for one in heard] == [("process", "")]
 
 
 def test_a_stolen_station_password_may_only_look_and_lock_nobody_elsewhere(
@@ -407,7 +408,9 @@ def test_what_is_in_an_older_database_learns_its_municipality(
         assert connection.exec_driver_sql(odd.replace("%", "%%")).scalar() == 0
     station = make_engine(server.url("station", database), "station")
     with station.connect() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM sample").scalar() == counts[0]
+        assert connection.exec_driver_sql("SELECT count(*) FROM latest").scalar() == counts[1]
+        of_each = "SELECT count(*) FROM tag CROSS JOIN LATERAL read_samples(tag.id, '2000-01-01', '2100-01-01', 1000)"
+        assert connection.exec_driver_sql(of_each).scalar() == counts[0]
     station.dispose()
 
 

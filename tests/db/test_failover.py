@@ -20,6 +20,7 @@ from db.shared_server import FirstAdministrator, look, prepare
 from db.stores import PostgresSampleStore
 from db.tag_store import import_plant
 from db.worker import DatabaseThread
+from tests.db.people import count_ids
 from tests.db.shared import HOST, OWNER_WORD, SharedServer, running_server, shared_server
 from tests.db.test_live_reader import Listener
 from tests.fakes import sample
@@ -61,6 +62,7 @@ def pair() -> Iterator[Pair]:
         words = prepare(primary.url(), FirstAdministrator("ada", "Ada"), "nine herons over the weir", ["station"])
         with make_engine(primary.url(), "tests").begin() as connection:
             # no driver: what was known must come back without a word from the plant
+            count_ids(connection)
             import_plant(connection, replace(plant(), connections=(PlantConnection("works", "none", {}),)))
         bin_folder = primary.programs.folder
         with shared_server(primary.folder.parent / "two", bin_folder, primary.authority) as standby:

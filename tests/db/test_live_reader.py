@@ -18,6 +18,7 @@ from db.live_reader import LiveReader
 from db.stores import PostgresAlarmStore, PostgresSampleStore, PostgresStatusStore
 from db.tag_store import import_plant
 from db.worker import DatabaseThread
+from tests.db.people import count_ids
 from tests.fakes import START, sample
 from tests.plants import plant
 
@@ -74,6 +75,7 @@ def listener() -> Listener:
 @pytest.fixture
 def reader(station: Engine, owner: Engine, listener: Listener) -> Iterator[LiveReader]:
     with owner.begin() as connection:
+        count_ids(connection)
         import_plant(connection, plant())
     one = LiveReader(station, listener)
     one.start()

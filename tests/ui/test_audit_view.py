@@ -51,7 +51,7 @@ def settle(view: AuditView, qtbot: QtBot) -> None:
 
 
 def ids(view: AuditView) -> list[int]:
-    return [one.id for one in view.table.rows]
+    return [one.id or 0 for one in view.table.rows]
 
 
 def wanted(stage: Stage) -> AuditFilter:

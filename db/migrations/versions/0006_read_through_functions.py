@@ -1,8 +1,9 @@
 """People read through functions, and numbers count nothing.
 
-A plan tells of every row that it met, whoever it belongs to, and a counter tells how much others do. So people and stations read no
-table any more: functions of the role `reader`, which the policies bind, give them rows, and a plan shows a function and no more.
-In the schema `seen` a view of the same name stands for each table that is small enough to be read whole.
+A plan tells of every row that it met, whoever it belongs to, and a counter tells how much others do. So people and
+stations read no table any more: functions of the role `reader_service`, which the policies bind, give them rows, and a plan
+shows a function and no more. In the schema `seen` a view of the same name stands for each table that is small enough to be
+read whole.
 """
 
 from alembic import op
@@ -13,34 +14,35 @@ down_revision = "0005"
 _READER = """
 DO $$
 BEGIN
-    CREATE ROLE reader NOLOGIN;
+    CREATE ROLE reader_service NOLOGIN;
 -- roles belong to the whole server: another database may have made it already
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 CREATE SCHEMA seen;
 GRANT USAGE ON SCHEMA seen TO viewer, person, station_service;
-GRANT USAGE ON SCHEMA public TO reader;
+GRANT USAGE ON SCHEMA public TO reader_service;
 DO $$
 DECLARE
     one record;
 BEGIN
     FOR one IN SELECT polname AS name, polrelid::regclass AS place FROM pg_policy
             WHERE polname IN ('tenant', 'readers', 'everybody') LOOP
-        EXECUTE format('ALTER POLICY %I ON %s TO reader', one.name, one.place);
+        EXECUTE format('ALTER POLICY %I ON %s TO reader_service', one.name, one.place);
     END LOOP;
     FOR one IN SELECT c.oid::regclass AS place FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace
             AND c.relkind IN ('r', 'p') AND has_table_privilege('viewer', c.oid, 'SELECT') AND c.relrowsecurity LOOP
         EXECUTE format('REVOKE ALL ON %s FROM viewer', one.place);
-        EXECUTE format('GRANT SELECT ON %s TO reader', one.place);
+        EXECUTE format('GRANT SELECT ON %s TO reader_service', one.place);
     END LOOP;
 END $$;
 REVOKE SELECT (id, municipality_id, name, driver, is_enabled) ON connection FROM viewer;
-GRANT SELECT (id, municipality_id, name, driver, is_enabled) ON connection TO reader;
+GRANT SELECT (id, municipality_id, name, driver, is_enabled) ON connection TO reader_service;
 REVOKE ALL ON audit FROM auditor, administrator;
-GRANT SELECT ON audit TO reader;
+GRANT SELECT ON audit TO reader_service;
 REVOKE EXECUTE ON FUNCTION my_municipalities(), my_municipality_ids() FROM viewer;
 REVOKE EXECUTE ON FUNCTION municipalities_where(text) FROM auditor, administrator;
-GRANT EXECUTE ON FUNCTION my_municipalities(), my_municipality_ids(), municipalities_where(text), alarm_state(alarm) TO reader;
+GRANT EXECUTE ON FUNCTION my_municipalities(), my_municipality_ids(), municipalities_where(text), alarm_state(alarm)
+    TO reader_service;
 
 CREATE OR REPLACE FUNCTION follow_memberships(login text) RETURNS void LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -76,12 +78,12 @@ BEGIN
         string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
         INTO columns, types
         FROM pg_attribute AS a WHERE a.attrelid = place AND a.attnum > 0 AND NOT a.attisdropped
-            AND has_column_privilege('reader', place, a.attnum, 'SELECT');
+            AND has_column_privilege('reader_service', place, a.attnum, 'SELECT');
     PERFORM public.hide_table(place);
     EXECUTE format('CREATE FUNCTION seen.%I() RETURNS TABLE (%s) LANGUAGE plpgsql STABLE SECURITY DEFINER'
         ' SET search_path = pg_catalog, pg_temp AS $f$ #variable_conflict use_column'
         ' BEGIN RETURN QUERY SELECT %s FROM public.%I; END $f$', name || '_rows', types, columns, name);
-    EXECUTE format('ALTER FUNCTION seen.%I() OWNER TO reader', name || '_rows');
+    EXECUTE format('ALTER FUNCTION seen.%I() OWNER TO reader_service', name || '_rows');
     EXECUTE format('REVOKE ALL ON FUNCTION seen.%I() FROM PUBLIC', name || '_rows');
     EXECUTE format('GRANT EXECUTE ON FUNCTION seen.%I() TO %s', name || '_rows', groups);
     EXECUTE format('CREATE VIEW seen.%1$I AS SELECT * FROM seen.%2$I()', name, name || '_rows');
@@ -114,7 +116,7 @@ END $$;
 _READ = """
 CREATE FUNCTION read_latest(wanted integer[], after bigint, new integer[]) RETURNS TABLE (tag_id integer, value float8,
     quality integer, source_time timestamptz, arrival_time timestamptz, seq bigint) LANGUAGE plpgsql STABLE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY SELECT l.tag_id, l.value, l.quality, l.source_time, l.arrival_time, l.seq FROM public.latest AS l
@@ -123,7 +125,7 @@ END $$;
 
 -- what changed after a number, in order; after a negative one: all that is not normal
 CREATE FUNCTION read_alarms(after bigint) RETURNS SETOF public.alarm LANGUAGE plpgsql STABLE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF after >= 0 THEN
         RETURN QUERY SELECT * FROM public.alarm AS a WHERE a.seq > after ORDER BY a.seq;
@@ -162,9 +164,10 @@ CREATE FUNCTION sample_grade(quality integer) RETURNS integer LANGUAGE sql IMMUT
     SELECT CASE WHEN quality >= 32768 THEN 3 WHEN quality IN (16527, 16528) THEN 2 WHEN quality >= 16384 THEN 1 ELSE 0 END
 $$;
 
--- the samples of a stretch and the last one from before it; nothing at all where there are more than `most`
+-- The samples of a stretch and the last one from before it, in columns of one row: a row for each would have to be kept in
+-- between. None where there are more than `most`.
 CREATE FUNCTION read_samples(tag_id integer, begin_time timestamptz, end_time timestamptz, most integer)
-RETURNS TABLE (time_s float8, value float8, grade integer) LANGUAGE plpgsql STABLE
+RETURNS TABLE (times_s float8[], "values" float8[], grades integer[]) LANGUAGE plpgsql STABLE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 BEGIN
@@ -173,26 +176,26 @@ BEGIN
                 AND s.source_time <= end_time LIMIT most + 1) AS first_rows) > most THEN
         RETURN;
     END IF;
-    RETURN QUERY SELECT extract(epoch FROM s.source_time)::float8, s.value, public.sample_grade(s.quality)
-        FROM public.sample AS s WHERE s.tag_id = $1 AND s.source_time < begin_time ORDER BY s.source_time DESC LIMIT 1;
-    RETURN QUERY SELECT extract(epoch FROM s.source_time)::float8, s.value, public.sample_grade(s.quality)
-        FROM public.sample AS s WHERE s.tag_id = $1 AND s.source_time >= begin_time AND s.source_time <= end_time
-        ORDER BY s.source_time;
+    RETURN QUERY SELECT array_agg(extract(epoch FROM f.source_time)::float8), array_agg(f.value),
+            array_agg(public.sample_grade(f.quality)) FROM (
+        (SELECT s.source_time, s.value, s.quality FROM public.sample AS s
+            WHERE s.tag_id = $1 AND s.source_time < begin_time ORDER BY s.source_time DESC LIMIT 1)
+        UNION ALL
+        (SELECT s.source_time, s.value, s.quality FROM public.sample AS s
+            WHERE s.tag_id = $1 AND s.source_time >= begin_time AND s.source_time <= end_time ORDER BY s.source_time)) AS f;
 END $$;
 
--- The same, reduced to a row for each column of so many seconds. How a column ends is looked up by the index: sorting every
--- column's samples would cost several times as much.
+-- The same, reduced to one entry for each stretch of so many seconds. How a stretch ends is looked up by the index: sorting the
+-- samples of every stretch would cost several times as much.
 CREATE FUNCTION read_columns(tag_id integer, begin_time timestamptz, end_time timestamptz, width_s float8)
-RETURNS TABLE (time_s float8, low float8, high float8, last float8, grade integer, worst integer) LANGUAGE plpgsql STABLE
+RETURNS TABLE (times_s float8[], lows float8[], highs float8[], lasts float8[], grades integer[], worsts integer[])
+LANGUAGE plpgsql STABLE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 BEGIN
     IF NOT EXISTS (SELECT FROM public.tag AS t WHERE t.id = $1) THEN
         RETURN;
     END IF;
-    RETURN QUERY SELECT extract(epoch FROM s.source_time)::float8, s.value, s.value, s.value,
-            public.sample_grade(s.quality), public.sample_grade(s.quality)
-        FROM public.sample AS s WHERE s.tag_id = $1 AND s.source_time < begin_time ORDER BY s.source_time DESC LIMIT 1;
     RETURN QUERY
         WITH in_columns AS (
             SELECT min(s.source_time) AS first_time, max(s.source_time) AS last_time,
@@ -202,12 +205,18 @@ BEGIN
                 max(public.sample_grade(s.quality)) AS worst
             FROM public.sample AS s WHERE s.tag_id = $1 AND s.source_time >= begin_time AND s.source_time <= end_time
             GROUP BY floor(extract(epoch FROM s.source_time - begin_time) / width_s))
-        SELECT extract(epoch FROM c.first_time)::float8, c.low, c.high,
-            (SELECT s.value FROM public.sample AS s WHERE s.tag_id = $1 AND s.source_time = c.last_ok_time
-                AND public.sample_grade(s.quality) <= 1 LIMIT 1),
-            (SELECT max(public.sample_grade(s.quality)) FROM public.sample AS s
-                WHERE s.tag_id = $1 AND s.source_time = c.last_time), c.worst
-        FROM in_columns AS c ORDER BY c.first_time;
+        SELECT array_agg(extract(epoch FROM f.time)::float8), array_agg(f.low), array_agg(f.high), array_agg(f.last),
+            array_agg(f.grade), array_agg(f.worst) FROM (
+            (SELECT s.source_time AS time, s.value AS low, s.value AS high, s.value AS last,
+                public.sample_grade(s.quality) AS grade, public.sample_grade(s.quality) AS worst
+                FROM public.sample AS s WHERE s.tag_id = $1 AND s.source_time < begin_time ORDER BY s.source_time DESC LIMIT 1)
+            UNION ALL
+            (SELECT c.first_time, c.low, c.high,
+                (SELECT s.value FROM public.sample AS s WHERE s.tag_id = $1 AND s.source_time = c.last_ok_time
+                    AND public.sample_grade(s.quality) <= 1 LIMIT 1),
+                (SELECT max(public.sample_grade(s.quality)) FROM public.sample AS s
+                    WHERE s.tag_id = $1 AND s.source_time = c.last_time), c.worst
+                FROM in_columns AS c ORDER BY c.first_time)) AS f;
 END $$;
 
 -- The newest entries first, before a time. Numbers of entries count over all municipalities: only who reads them all sees them.
@@ -239,7 +248,7 @@ BEGIN
     FOR one IN SELECT p.oid FROM pg_proc AS p WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN
             ('read_latest', 'read_alarms', 'newest_alarm_seq', 'read_journal', 'read_announced', 'read_samples',
             'read_columns', 'read_audit', 'sample_grade') LOOP
-        EXECUTE format('ALTER FUNCTION %s OWNER TO reader', one);
+        EXECUTE format('ALTER FUNCTION %s OWNER TO reader_service', one);
     END LOOP;
 END $$;
 SELECT show_table(name::regclass) FROM unnest(ARRAY['municipality', 'network', 'network_node', 'network_link', 'asset',
@@ -249,7 +258,7 @@ SELECT show_table(name::regclass) FROM unnest(ARRAY['municipality', 'network', '
 # A number that counts over all municipalities tells one how busy the others are. What must be in order is numbered by the
 # clock, which everybody knows; what needs no order gets any number.
 _NUMBERS = """
--- microseconds since 1970, later ones greater; whoever needs that to hold among several takes turns
+-- microseconds since 1970, each greater than the one before; whoever calls it has taken the turn that goes with the counter
 CREATE FUNCTION clock_number(counter regclass) RETURNS bigint LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -289,6 +298,19 @@ BEGIN
     EXECUTE replace(pg_get_functiondef(step), 'nextval(''public.alarm_seq'')', 'public.clock_number(''public.alarm_seq'')');
 END $$;
 ALTER TABLE alarm_journal ALTER COLUMN id SET DEFAULT clock_number('alarm_journal_id_seq'::regclass);
+-- one word for values and alarms: values come all the time, so it does not tell that somebody somewhere has an alarm
+DO $$
+DECLARE
+    one regprocedure := (SELECT p.oid FROM pg_proc AS p WHERE p.proname = 'comment_alarm');
+BEGIN
+    -- whoever writes to the journal takes the turn, for its numbers
+    EXECUTE replace(pg_get_functiondef(one), 'INSERT INTO public.alarm_journal',
+        'PERFORM public.take_turn(7202); INSERT INTO public.alarm_journal');
+    FOR one IN SELECT p.oid FROM pg_proc AS p WHERE p.pronamespace = 'public'::regnamespace
+            AND p.prosrc LIKE '%pg_notify(''alarms'',%' LOOP
+        EXECUTE replace(pg_get_functiondef(one), 'pg_notify(''alarms'',', 'pg_notify(''process'',');
+    END LOOP;
+END $$;
 REVOKE ALL ON SEQUENCE latest_seq FROM collector_service;
 """
 
@@ -344,7 +366,7 @@ BEGIN
     FOR one IN SELECT polname AS name, polrelid::regclass AS place FROM pg_policy
             WHERE polname IN ('tenant', 'everybody') LOOP
         EXECUTE format('ALTER POLICY %I ON %s TO viewer', one.name, one.place);
-        EXECUTE format('REVOKE ALL ON %s FROM reader', one.place);
+        EXECUTE format('REVOKE ALL ON %s FROM reader_service', one.place);
         IF one.place <> 'connection'::regclass THEN
             EXECUTE format('GRANT SELECT ON %s TO viewer', one.place);
         END IF;
@@ -357,6 +379,10 @@ BEGIN
     EXECUTE replace(pg_get_functiondef((SELECT p.oid FROM pg_proc AS p WHERE p.proname = 'step_alarm')),
         'public.clock_number(''public.alarm_seq'')', 'nextval(''public.alarm_seq'')');
     ALTER TABLE alarm_journal ALTER COLUMN id SET DEFAULT nextval('alarm_journal_id_seq');
+    FOR one IN SELECT oid AS name FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+            AND prosrc LIKE '%pg_notify(''process'',%' LOOP
+        EXECUTE replace(pg_get_functiondef(one.name), 'pg_notify(''process'',', 'pg_notify(''alarms'',');
+    END LOOP;
     FOR one IN SELECT oid::regprocedure AS name FROM pg_proc WHERE pronamespace = 'public'::regnamespace
             AND (proname ~ '^read_(latest|alarms|journal|announced|samples|columns|audit)$' OR proname IN ('newest_alarm_seq',
             'sample_grade', 'show_table', 'hide_table', 'seal_functions', 'clock_number', 'unused_id')) LOOP
@@ -372,12 +398,13 @@ BEGIN
 END $$;
 GRANT SELECT ON pg_class TO PUBLIC;
 ALTER POLICY readers ON audit TO auditor, administrator;
-REVOKE ALL ON audit FROM reader;
+REVOKE ALL ON audit FROM reader_service;
 GRANT SELECT ON audit TO auditor, administrator;
-REVOKE SELECT (id, municipality_id, name, driver, is_enabled) ON connection FROM reader;
+REVOKE SELECT (id, municipality_id, name, driver, is_enabled) ON connection FROM reader_service;
 GRANT SELECT (id, municipality_id, name, driver, is_enabled) ON connection TO viewer;
-REVOKE ALL ON SCHEMA public FROM reader;
-REVOKE EXECUTE ON FUNCTION my_municipalities(), my_municipality_ids(), municipalities_where(text), alarm_state(alarm) FROM reader;
+REVOKE ALL ON SCHEMA public FROM reader_service;
+REVOKE EXECUTE ON FUNCTION my_municipalities(), my_municipality_ids(), municipalities_where(text), alarm_state(alarm)
+    FROM reader_service;
 GRANT EXECUTE ON FUNCTION my_municipalities(), my_municipality_ids(), alarm_state(alarm) TO viewer;
 GRANT EXECUTE ON FUNCTION municipalities_where(text) TO auditor, administrator;
 GRANT USAGE ON SEQUENCE latest_seq TO collector_service;
