@@ -60,6 +60,7 @@ PEOPLE_CALL = frozenset(
 # each gives rows by policies alone, and is the reader's own
 READS = frozenset(
     {"read_latest", "read_alarms", "newest_alarm_seq", "read_journal", "read_announced", "read_samples", "read_columns"}
+    | {"read_alarm_events", "read_standing"}
 )
 CALLS: Mapping[str, frozenset[str]] = {
     "person": PEOPLE_CALL,
@@ -102,6 +103,8 @@ ROWS_OF = (
     "SELECT 1 FROM read_alarms(0) WHERE rule_id = {rule}",
     "SELECT 1 FROM read_alarms(-1) WHERE rule_id = {rule}",
     "SELECT 1 FROM read_journal({rule}, 9)",
+    "SELECT 1 FROM read_alarm_events('2000-01-01', '2100-01-01', 99) WHERE {rule} = ANY (rules)",
+    "SELECT 1 FROM read_standing('2100-01-01') WHERE rule_id = {rule}",
     "SELECT 1 FROM read_samples({tag}, '2000-01-01', '2100-01-01', 9)",
     "SELECT 1 FROM read_samples({tag}, '2100-01-01', '2100-01-02', 9)",
     "SELECT 1 FROM read_columns({tag}, '2000-01-01', '2100-01-01', 3600)",
