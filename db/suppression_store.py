@@ -64,7 +64,7 @@ def import_suppressions(database: Connection, municipality_id: int, plant: Plant
         database.execute(insert(suppression_consequence), wanted)
     # the turn of whoever steps alarms
     database.execute(text("SELECT take_turn(7202)"))
-    database.execute(text("SELECT settle_holds(NULL, '', '', NULL)"))
+    database.execute(text("SELECT settle_holds(NULL, NULL, '', '', NULL)"))
 
 
 def _import_rows(

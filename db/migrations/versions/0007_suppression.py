@@ -301,7 +301,7 @@ END $$;
 _SETTLE = """
 -- makes alarms be held by what should hold them, and by nothing else; returns how many steps that took. Whoever calls it has
 -- taken turn 7202. What comes is done before what goes: nothing is announced in between.
-CREATE FUNCTION settle_holds(only_key text, person text, station text, said text) RETURNS integer LANGUAGE plpgsql
+CREATE FUNCTION settle_holds(only_key text, only_rules integer[], person text, station text, said text) RETURNS integer LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -310,7 +310,7 @@ DECLARE
 BEGIN
     FOR one IN
         WITH wanted AS (
-            SELECT c.rule_id, 'design:' || s.id AS key, s.ends_time AS until, s.cause AS words, '' AS by, '' AS work_order
+            SELECT c.rule_id, 'design:' || s.id AS key, s.ends_time AS until, s.cause AS words, '' AS planner, '' AS work_order
             FROM public.suppression AS s JOIN public.suppression_consequence AS c ON c.suppression_id = s.id
                 JOIN public.alarm_rule AS r ON r.id = c.rule_id
             WHERE NOT s.is_retired AND NOT r.is_disabled AND (s.number % 2 = 1 OR s.ends_time > clock_timestamp())
@@ -324,10 +324,10 @@ BEGIN
         held AS (
             SELECT a.rule_id, h.key, (h.value ->> 'until')::timestamptz AS until, h.value ->> 'words' AS words
             FROM public.alarm AS a, jsonb_each(a.holds) AS h WHERE a.holds <> '{}')
-        SELECT rule_id, key, w.rule_id IS NOT NULL AS is_wanted, w.until, coalesce(w.words, h.words) AS words, w.by,
+        SELECT rule_id, key, w.rule_id IS NOT NULL AS is_wanted, w.until, coalesce(w.words, h.words) AS words, w.planner,
             w.work_order, key LIKE 'design:%' AS is_design
         FROM wanted AS w FULL JOIN held AS h USING (rule_id, key)
-        WHERE (only_key IS NULL OR key = only_key)
+        WHERE (only_key IS NULL OR key = only_key) AND (only_rules IS NULL OR rule_id = ANY (only_rules))
             AND (w.rule_id IS NULL OR h.rule_id IS NULL OR w.until IS DISTINCT FROM h.until)
         ORDER BY w.rule_id IS NULL, rule_id, key
     LOOP
@@ -337,7 +337,7 @@ BEGIN
             clock_timestamp(), NULL, NULL, CASE WHEN one.is_design THEN '' ELSE person END,
             CASE WHEN one.is_design THEN '' ELSE station END,
             CASE WHEN one.is_wanted THEN one.words ELSE coalesce(said, one.words) END,
-            CASE WHEN one.is_wanted THEN jsonb_build_object('hold', one.key, 'until', one.until, 'by', one.by,
+            CASE WHEN one.is_wanted THEN jsonb_build_object('hold', one.key, 'until', one.until, 'by', one.planner,
                 'work_order', one.work_order) ELSE jsonb_build_object('hold', one.key) END);
         changed := changed + 1;
     END LOOP;
@@ -359,7 +359,7 @@ BEGIN
             ends_time = CASE WHEN one.number % 2 = 0 THEN clock_timestamp() + make_interval(secs => s.delay_s) END
         WHERE s.id = one.id AND s.number < one.number;
         IF FOUND THEN
-            PERFORM public.settle_holds('design:' || one.id, '', '', NULL);
+            PERFORM public.settle_holds('design:' || one.id, NULL, '', '', NULL);
         END IF;
     END LOOP;
     PERFORM pg_notify('process', '');
@@ -379,7 +379,7 @@ DECLARE
     changed integer;
 BEGIN
     UPDATE public.suppression AS s SET ends_time = NULL, since = NULL WHERE s.ends_time <= clock_timestamp();
-    changed := public.settle_holds(NULL, '', '', NULL);
+    changed := public.settle_holds(NULL, NULL, '', '', NULL);
     FOR work IN SELECT * FROM public.planned_work AS w WHERE w.ended_time IS NULL
             AND (w.end_time <= clock_timestamp() OR w.begun_time IS NULL AND w.begin_time <= clock_timestamp())
             ORDER BY w.end_time, w.id LOOP
@@ -388,7 +388,7 @@ BEGIN
             begun_time = CASE WHEN is_over THEN w.begun_time ELSE coalesce(w.begun_time, clock_timestamp()) END,
             ended_time = CASE WHEN is_over THEN clock_timestamp() END
             WHERE w.id = work.id;
-        changed := changed + public.settle_holds('work:' || work.id, '', '',
+        changed := changed + public.settle_holds('work:' || work.id, NULL, '', '',
             CASE WHEN is_over THEN 'The time ran out.' END);
         PERFORM public.write_audit(CASE WHEN is_over THEN 'end_work' ELSE 'begin_work' END, concat('work ', work.id),
             work.municipality_id, NULL, to_jsonb(work), NULL, 'By the clock.');
@@ -458,7 +458,7 @@ BEGIN
     END LOOP;
     UPDATE public.alarm_rule AS r SET is_disabled = (happening = 'disabled') WHERE r.id = ANY (done);
     IF cardinality(done) > 0 THEN
-        PERFORM public.settle_holds(NULL, '', '', NULL);
+        PERFORM public.settle_holds(NULL, done, '', '', NULL);
         PERFORM pg_notify('configuration', '');
     END IF;
 END $$;
@@ -536,7 +536,7 @@ BEGIN
         work.id := public.unused_id('public.planned_work');
         INSERT INTO public.planned_work SELECT work.*;
         IF work.begun_time IS NOT NULL THEN
-            held := public.settle_holds('work:' || work.id, work.person, work.station, NULL);
+            held := public.settle_holds('work:' || work.id, NULL, work.person, work.station, NULL);
         END IF;
         PERFORM pg_notify('process', '');
     END IF;
@@ -573,7 +573,7 @@ BEGIN
     is_done := words IS NULL;
     IF is_done THEN
         UPDATE public.planned_work AS w SET ended_time = clock_timestamp(), ended_by = session_user WHERE w.id = $1;
-        PERFORM public.settle_holds('work:' || $1, session_user::text, coalesce((public.my_session()).station, ''), said);
+        PERFORM public.settle_holds('work:' || $1, NULL, session_user::text, coalesce((public.my_session()).station, ''), said);
         PERFORM pg_notify('process', '');
     END IF;
     PERFORM public.write_audit('end_work', concat('work ', $1), work.municipality_id,
@@ -600,7 +600,7 @@ BEGIN
     IF is_done THEN
         UPDATE public.planned_work AS w SET end_time = greatest(w.begin_time, clock_timestamp())
             + make_interval(mins => minutes) WHERE w.id = $1 RETURNING * INTO new;
-        PERFORM public.settle_holds('work:' || $1, session_user::text, coalesce((public.my_session()).station, ''), NULL);
+        PERFORM public.settle_holds('work:' || $1, NULL, session_user::text, coalesce((public.my_session()).station, ''), NULL);
         PERFORM pg_notify('process', '');
     END IF;
     PERFORM public.write_audit('extend_work', concat('work ', $1), work.municipality_id,
@@ -612,7 +612,7 @@ END $$;
 """
 
 _GRANTS = """
-REVOKE ALL ON FUNCTION settle_holds(text, text, text, text), record_causes(integer[], bigint[], timestamptz[]),
+REVOKE ALL ON FUNCTION settle_holds(text, integer[], text, text, text), record_causes(integer[], bigint[], timestamptz[]),
     is_hold_due(), follow_clock(), configure_rules(text, integer[], text), disable_alarms(integer[], text),
     enable_alarms(integer[], text), right_for_work(integer), take_turn_for_work(), why_not_work(planned_work),
     why_not_planned(planned_work, integer), end_work(integer, text), extend_work(integer, integer, text),
@@ -637,7 +637,7 @@ DROP FUNCTION begin_work(integer, integer, timestamptz, integer, text, text), en
     extend_work(integer, integer, text), why_not_work(planned_work), why_not_planned(planned_work, integer),
     right_for_work(integer), take_turn_for_work(), disable_alarms(integer[], text), enable_alarms(integer[], text),
     configure_rules(text, integer[], text), record_causes(integer[], bigint[], timestamptz[]), is_hold_due(),
-    follow_clock(), settle_holds(text, text, text, text);
+    follow_clock(), settle_holds(text, integer[], text, text, text);
 DROP TABLE suppression_consequence, suppression, planned_work;
 DO $$
 DECLARE
