@@ -376,13 +376,12 @@ CREATE FUNCTION follow_clock() RETURNS integer LANGUAGE plpgsql SET search_path 
 DECLARE
     work public.planned_work;
     is_over boolean;
-    changed integer;
+    changed integer := 0;
 BEGIN
-    UPDATE public.suppression AS s SET ends_time = NULL, since = NULL WHERE s.ends_time <= clock_timestamp();
-    changed := public.settle_holds(NULL, NULL, '', '', NULL);
+    -- what begins comes before what ends, so that nothing is announced in between
     FOR work IN SELECT * FROM public.planned_work AS w WHERE w.ended_time IS NULL
             AND (w.end_time <= clock_timestamp() OR w.begun_time IS NULL AND w.begin_time <= clock_timestamp())
-            ORDER BY w.end_time, w.id LOOP
+            ORDER BY w.end_time <= clock_timestamp(), w.end_time, w.id LOOP
         is_over := work.end_time <= clock_timestamp();
         UPDATE public.planned_work AS w SET
             begun_time = CASE WHEN is_over THEN w.begun_time ELSE coalesce(w.begun_time, clock_timestamp()) END,
@@ -393,7 +392,8 @@ BEGIN
         PERFORM public.write_audit(CASE WHEN is_over THEN 'end_work' ELSE 'begin_work' END, concat('work ', work.id),
             work.municipality_id, NULL, to_jsonb(work), NULL, 'By the clock.');
     END LOOP;
-    RETURN changed;
+    UPDATE public.suppression AS s SET ends_time = NULL, since = NULL WHERE s.ends_time <= clock_timestamp();
+    RETURN changed + public.settle_holds(NULL, NULL, '', '', NULL);
 END $$;
 
 CREATE OR REPLACE FUNCTION due_alarms() RETURNS TABLE (rule_id integer, happening text, words text) LANGUAGE sql
