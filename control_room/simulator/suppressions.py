@@ -1,5 +1,6 @@
 """What follows from what in the demo's plant, so that a known cause is one alarm and not ten."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from control_room.core.alarms import AlarmKind, Priority
@@ -15,9 +16,13 @@ _MAINS_DELAY_S = 2.0
 
 
 def mains_points(instruments: Iterable[Instrument]) -> Iterator[Instrument]:
-    """Yield the mains supply of each outstation that has pumps; the source names the outstation."""
-    sites = {one.device: one.tag for one in instruments if one.source[2] == "COMMAND"}
-    for device, tag in sorted(sites.items()):
+    """Yield the mains supply of each works and of each station with several pumps; the source names the outstation."""
+    pumps = [(one.device, one.tag) for one in instruments if one.source[2] == "COMMAND"]
+    counts = Counter(device for device, _ in pumps)
+    for device, tag in sorted(dict(pumps).items()):
+        # of a small booster the loss of its only pump says as much
+        if counts[device] < 2 and not tag.site.endswith("works"):
+            continue
         yield Instrument(_mains(device, tag), ("logic", device, MAINS_CODE), device)
 
 
