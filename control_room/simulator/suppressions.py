@@ -21,7 +21,7 @@ def mains_points(instruments: Iterable[Instrument]) -> Iterator[Instrument]:
     counts = Counter(device for device, _ in pumps)
     for device, tag in sorted(dict(pumps).items()):
         # of a small booster the loss of its only pump says as much
-        if counts[device] < 2 and not tag.site.endswith("works"):
+        if counts[device] < 2 and not tag.site.lower().endswith("works"):
             continue
         yield Instrument(_mains(device, tag), ("logic", device, MAINS_CODE), device)
 
