@@ -473,12 +473,18 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT * FROM public.configure_rules('enabled', rule_ids, words)
 $$;
 
--- whoever may shelve may plan work on an asset; a site or all of it is for whoever may take out of service
-CREATE FUNCTION right_for_work(asset_id integer) RETURNS text LANGUAGE sql STABLE
+-- why this person may not plan work there, NULL when they may: on an asset also who may only shelve, elsewhere who may take out
+-- of service
+CREATE FUNCTION refusal_of_work(asset_id integer, municipality_id integer) RETURNS text LANGUAGE plpgsql STABLE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM public.asset AS a WHERE a.id = $1 AND a.parent_id IS NOT NULL)
-        THEN 'shelve' ELSE 'service' END
-$$;
+DECLARE
+    words text := public.refusal('service', $2);
+BEGIN
+    IF words IS NOT NULL AND EXISTS (SELECT FROM public.asset AS a WHERE a.id = $1 AND a.parent_id IS NOT NULL) THEN
+        words := public.refusal('shelve', $2);
+    END IF;
+    RETURN words;
+END $$;
 
 -- whoever may plan work nowhere keeps nobody waiting
 CREATE FUNCTION take_turn_for_work() RETURNS void LANGUAGE plpgsql
@@ -499,7 +505,7 @@ BEGIN
             AND a.municipality_id = work.municipality_id) THEN
         RETURN 'There is no such site or asset.';
     END IF;
-    RETURN coalesce(public.refusal(public.right_for_work(work.asset_id), work.municipality_id), CASE
+    RETURN coalesce(public.refusal_of_work(work.asset_id, work.municipality_id), CASE
         WHEN minutes IS NULL OR minutes NOT BETWEEN 1 AND 720 THEN 'Planned work lasts 1 min to 12 h.'
         WHEN work.begin_time > work.planned_time + interval '31 days' THEN 'It begins now or within 31 days.'
         WHEN work.reason = '' THEN 'A reason is needed.' END,
@@ -555,7 +561,7 @@ BEGIN
     IF work.id IS NULL THEN
         RETURN coalesce(public.why_nothing(), 'There is no such work.');
     END IF;
-    RETURN coalesce(public.refusal(public.right_for_work(work.asset_id), work.municipality_id), CASE
+    RETURN coalesce(public.refusal_of_work(work.asset_id, work.municipality_id), CASE
         WHEN work.ended_time IS NOT NULL AND work.ended_by = '' THEN 'It has ended: its time ran out.'
         WHEN work.ended_time IS NOT NULL THEN format('%s ended it already.', work.ended_by) END);
 END $$;
@@ -614,7 +620,7 @@ END $$;
 _GRANTS = """
 REVOKE ALL ON FUNCTION settle_holds(text, integer[], text, text, text), record_causes(integer[], bigint[], timestamptz[]),
     is_hold_due(), follow_clock(), configure_rules(text, integer[], text), disable_alarms(integer[], text),
-    enable_alarms(integer[], text), right_for_work(integer), take_turn_for_work(), why_not_work(planned_work),
+    enable_alarms(integer[], text), refusal_of_work(integer, integer), take_turn_for_work(), why_not_work(planned_work),
     why_not_planned(planned_work, integer), end_work(integer, text), extend_work(integer, integer, text),
     begin_work(integer, integer, timestamptz, integer, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION record_causes(integer[], bigint[], timestamptz[]) TO collector_service;
@@ -635,7 +641,7 @@ SELECT hide_table(name::regclass) FROM unnest(ARRAY['suppression', 'suppression_
     'alarm']) AS name;
 DROP FUNCTION begin_work(integer, integer, timestamptz, integer, text, text), end_work(integer, text),
     extend_work(integer, integer, text), why_not_work(planned_work), why_not_planned(planned_work, integer),
-    right_for_work(integer), take_turn_for_work(), disable_alarms(integer[], text), enable_alarms(integer[], text),
+    refusal_of_work(integer, integer), take_turn_for_work(), disable_alarms(integer[], text), enable_alarms(integer[], text),
     configure_rules(text, integer[], text), record_causes(integer[], bigint[], timestamptz[]), is_hold_due(),
     follow_clock(), settle_holds(text, integer[], text, text, text);
 DROP TABLE suppression_consequence, suppression, planned_work;
