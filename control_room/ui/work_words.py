@@ -52,8 +52,9 @@ def work_place_name(work: PlannedWork, names: Mapping[WorkPlace, str]) -> str:
 
 
 def moment(at: datetime) -> str:
-    """Return a moment in local time, to the minute."""
-    return f"{at.astimezone():%Y-%m-%d %H:%M}"
+    """Return a moment in local time, to the minute: of today the clock alone."""
+    local = at.astimezone()
+    return f"{local:%H:%M}" if local.date() == datetime.now().astimezone().date() else f"{local:%d %b %H:%M}"
 
 
 def left_words(work: PlannedWork, now: datetime) -> str:

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, text
 from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, Priority, ProcessChange, Raised, Returned
 from control_room.core.plant import Plant, PlantConnection, PlantRule, PlantTag
 from control_room.core.samples import Sample
+from control_room.core.suppression import CauseChange, CauseState
 from control_room.core.tags import Quantity
 from control_room.services.alarm_desk import AlarmDesk
 from db.embedded import open_embedded
@@ -102,7 +103,10 @@ class _NoStore:
     async def read_alarms(self) -> list[Alarm]:
         return []
 
-    async def record(self, changes: Sequence[ProcessChange]) -> None:
+    async def read_causes(self) -> list[CauseState]:
+        return []
+
+    async def record(self, changes: Sequence[ProcessChange | CauseChange]) -> None:
         pass
 
     async def pass_time(self) -> int:

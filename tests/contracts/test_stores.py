@@ -605,6 +605,7 @@ class TestPostgresAlarmStore(AlarmStoreContract):
         people = open_person(url, "desk 1")
 
         def act(rule_id: int, event: AlarmEvent) -> str:
+            assert not isinstance(event, Raised | Returned)
             if isinstance(event, Held | Released):
                 return _step_as_owner(owner, rule_id, event)
             with people.begin() as connection:

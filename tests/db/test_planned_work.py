@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -11,12 +12,17 @@ from sqlalchemy import Connection, Engine, text
 from control_room.core.alarms import AlarmKind
 from control_room.core.errors import BadOption, Refused
 from control_room.core.plant import Plant, PlantConsequence, PlantSuppression
+from control_room.core.samples import GOOD, Sample
+from control_room.services.alarm_desk import AlarmDesk
 from db.alarm_journal import shelve, unshelve
 from db.embedded import EmbeddedServer
 from db.people import open_person
 from db.planned_work import WorkPlace, begin_work, end_work, extend_work, read_places, read_works
+from db.stores import PostgresAlarmStore
 from db.tag_store import import_plant, read_configuration
+from db.worker import DatabaseThread
 from tests.db.people import count_ids, make
+from tests.fakes import FakeClock
 from tests.plants import plant
 
 # tank 1 has the rules 1 to 3, tank 2 4 to 6, and so on; the last rule is of the connection
@@ -51,10 +57,10 @@ def seats(server: EmbeddedServer, database: str, owner: Engine) -> Iterator[dict
 PEOPLE = {"ada": "operator", "sam": "supervisor", "vic": "viewer"}
 
 
-def begin(seats: dict[str, Engine], who: str = "ada", place: WorkPlace = TANK_1, **more: object) -> str:
-    asked = {"begin_time": None, "minutes": 60, "work_order": "WO 17", "reason": "valve is exchanged", **more}
+def begin(seats: dict[str, Engine], who: str = "ada", place: WorkPlace = TANK_1, **more: Any) -> str:
+    asked: dict[str, Any] = {"begin_time": None, "minutes": 60, "work_order": "WO 17", "reason": "valve is exchanged", **more}
     with seats[who].begin() as connection:
-        return begin_work(connection, place, **asked)  # type: ignore[arg-type]
+        return begin_work(connection, place, **asked)
 
 
 def works(seats: dict[str, Engine], who: str = "ada") -> list[int]:
@@ -82,13 +88,13 @@ def states(owner: Engine) -> dict[int, str]:
 def journal(owner: Engine, rule_id: int = 1) -> list[tuple[str, str, str, str]]:
     asked = "SELECT happening, trigger, person, comment FROM alarm_journal WHERE rule_id = :id ORDER BY id"
     with owner.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(asked), {"id": rule_id})]  # type: ignore[misc]
+        return [tuple(row) for row in connection.execute(text(asked), {"id": rule_id})]
 
 
 def audited(owner: Engine) -> list[tuple[str, str, bool]]:
     asked = "SELECT action, person, is_done FROM audit WHERE action LIKE '%work' ORDER BY id"
     with owner.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(asked))]  # type: ignore[misc]
+        return [tuple(row) for row in connection.execute(text(asked))]
 
 
 def let_pass(owner: Engine, column: str, hours: int = 2) -> None:
@@ -221,7 +227,7 @@ def test_another_end(seats: dict[str, Engine], owner: Engine) -> None:
     ],
 )
 def test_what_may_not_be_planned_is_refused_in_words(
-    seats: dict[str, Engine], owner: Engine, who: str, changes: dict[str, object], words: str
+    seats: dict[str, Engine], owner: Engine, who: str, changes: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(Refused, match=words):
         begin(seats, who, **changes)
@@ -293,7 +299,7 @@ def test_suppressions_are_read_as_they_were_imported_and_follow_the_next_import(
     with owner.begin() as connection:
         number = imported(connection, BY_LEVEL)
         [one] = read_configuration(connection).suppressions
-    assert (one.rule_id, one.tag_id, one.delay_s, one.consequences) == (2, None, 60.0, {5})
+    assert (one.rule_id, one.tag_id, one.delay_s, one.consequences) == (2, None, 60.0, frozenset({5}))
     cause(collector, number, 1)
     assert states(owner) == {5: "DSUPR"}
     # a condition in place of the alarm, and another consequence; the cause is there all the same
@@ -349,3 +355,47 @@ def test_a_refused_collector_cannot_hold_by_hand(collector: Engine, seats: dict[
         for engine in (collector, seats["sam"]):
             with pytest.raises(Exception, match=r"denied|does not exist|cannot"), engine.connect() as connection:
                 connection.execute(text(statement))
+
+
+# --- a collector that starts again
+
+
+async def test_a_collector_that_starts_again_in_the_middle_announces_nothing(
+    seats: dict[str, Engine], collector: Engine, owner: Engine
+) -> None:
+    with owner.begin() as connection:
+        imported(connection, BY_LEVEL)
+        configuration = read_configuration(connection)
+    thread, clock = DatabaseThread(collector, "test"), FakeClock(datetime.now(UTC))
+
+    async def started() -> AlarmDesk:
+        desk = AlarmDesk(PostgresAlarmStore(thread), clock)
+        await desk.load()
+        desk.use_rules(configuration.rules, configuration.suppressions)
+        return desk
+
+    def low(tag_id: int, after_s: float) -> Sample:
+        moment = clock.now + timedelta(seconds=after_s)
+        return Sample(tag_id, 1.0, GOOD, moment, moment)
+
+    # tank 3 alone is worked on; tank 1 is the cause of tank 2
+    begin(seats, "ada", WorkPlace(1, 6))
+    desk = await started()
+    desk.take([low(1, 0), low(2, 1), low(3, 2)])
+    assert await desk.flush()
+    expected = {2: "UNACK", 5: "DSUPR", 7: "SHLVD", 8: "SHLVD", 9: "SHLVD"}
+    assert states(owner) == expected
+    written = [journal(owner, rule_id) for rule_id in range(1, 11)]
+    desk = await started()
+    desk.take([low(1, 3), low(2, 4), low(3, 5)])
+    assert await desk.flush()
+    assert states(owner) == expected
+    assert [journal(owner, rule_id) for rule_id in range(1, 11)] == written
+    # the end passes while nobody collects
+    let_pass(owner, "end_time")
+    desk = await started()
+    desk.take([low(3, 6)])
+    assert await desk.flush()
+    assert pass_time(collector) == 3
+    assert states(owner) == {2: "UNACK", 5: "DSUPR", 8: "UNACK"}
+    thread.close()

@@ -30,6 +30,10 @@ def new_store(clock: FakeClock) -> FakeAlarmStore:
     return FakeAlarmStore(clock=clock, suppressions={7: STOPPED, 8: DARK})
 
 
+def state(store: FakeAlarmStore, rule_id: int = 1) -> AlarmState:
+    return store.alarms[rule_id].state
+
+
 def told(store: FakeAlarmStore, rule_id: int = 1) -> list[str]:
     return [entry.happening for entry in store.journal if entry.rule_id == rule_id]
 
@@ -42,7 +46,7 @@ async def test_a_stopped_pump_has_no_low_flow() -> None:
     desk.take([sample(STATE, 0.0), sample(FLOW, 0.0)])
     await desk.flush()
     assert told(store) == ["suppressed", "raised"]
-    assert store.alarms[1].state is AlarmState.SUPPRESSED_BY_DESIGN
+    assert state(store) is AlarmState.SUPPRESSED_BY_DESIGN
     # it starts, and its flow has some time to come
     desk.take([sample(STATE, 1.0)])
     await desk.flush()
@@ -52,7 +56,7 @@ async def test_a_stopped_pump_has_no_low_flow() -> None:
     await desk.flush()
     await store.pass_time()
     assert told(store) == ["suppressed", "raised", "suppressed", "returned", "unsuppressed"]
-    assert store.alarms[1].state is AlarmState.NORMAL
+    assert state(store) is AlarmState.NORMAL
 
 
 async def test_what_does_not_come_after_the_cause_is_announced() -> None:
@@ -65,7 +69,7 @@ async def test_what_does_not_come_after_the_cause_is_announced() -> None:
     assert await store.pass_time() == 0
     clock.pass_s(1)
     assert await store.pass_time() == 1
-    assert store.alarms[1].state is AlarmState.UNACKNOWLEDGED
+    assert state(store) is AlarmState.UNACKNOWLEDGED
 
 
 async def test_an_alarm_is_a_cause_while_it_is_active() -> None:
@@ -74,13 +78,13 @@ async def test_an_alarm_is_a_cause_while_it_is_active() -> None:
     desk = await desk_on(store, clock)
     desk.take([sample(POWER, 0.0), sample(FLOW, 0.0)])
     await desk.flush()
-    assert store.alarms[2].state is AlarmState.UNACKNOWLEDGED
-    assert store.alarms[1].state is AlarmState.SUPPRESSED_BY_DESIGN
+    assert state(store, 2) is AlarmState.UNACKNOWLEDGED
+    assert state(store) is AlarmState.SUPPRESSED_BY_DESIGN
     # nobody needs to acknowledge the consequence, and no delay is set
     store.acknowledge(2, "ada", clock.now)
     desk.take([sample(POWER, 1.0)])
     await desk.flush()
-    assert store.alarms[1].state is AlarmState.UNACKNOWLEDGED
+    assert state(store) is AlarmState.UNACKNOWLEDGED
 
 
 async def test_a_value_that_may_not_be_trusted_ends_no_cause() -> None:
@@ -120,7 +124,7 @@ async def test_a_cause_that_is_configured_no_more_holds_nothing() -> None:
     await desk.flush()
     clock.pass_s(20)
     await store.pass_time()
-    assert store.alarms[1].state is AlarmState.UNACKNOWLEDGED
+    assert state(store) is AlarmState.UNACKNOWLEDGED
 
 
 async def test_an_alarm_that_stands_already_is_a_cause_at_once() -> None:
@@ -131,7 +135,7 @@ async def test_an_alarm_that_stands_already_is_a_cause_at_once() -> None:
     desk.take([sample(POWER, 0.0), sample(FLOW, 0.0)])
     desk.use_rules(RULES, [DARK])
     await desk.flush()
-    assert store.alarms[1].state is AlarmState.SUPPRESSED_BY_DESIGN
+    assert state(store) is AlarmState.SUPPRESSED_BY_DESIGN
 
 
 async def test_a_disabled_rule_is_not_judged_and_is_no_cause() -> None:
@@ -141,8 +145,8 @@ async def test_a_disabled_rule_is_not_judged_and_is_no_cause() -> None:
     desk.take([sample(POWER, 0.0), sample(FLOW, 0.0)])
     desk.use_rules([LOW_FLOW, replace(NO_POWER, is_disabled=True)], store.suppressions.values())
     await desk.flush()
-    assert store.alarms[2].state is AlarmState.RETURNED
-    assert store.alarms[1].state is AlarmState.UNACKNOWLEDGED
+    assert state(store, 2) is AlarmState.RETURNED
+    assert state(store) is AlarmState.UNACKNOWLEDGED
     desk.take([sample(POWER, 1.0), sample(POWER, 0.0)])
     await desk.flush()
     assert told(store, 2) == ["raised", "returned"]

@@ -78,13 +78,13 @@ class PlannedWorkView(QWidget):
 
     def _columns(self) -> Sequence[RowColumn[PlannedWork]]:
         return (
-            RowColumn("Place", lambda one: work_place_name(one, self._names), 220, 3),
+            RowColumn("Place", lambda one: work_place_name(one, self._names), 250, 3),
             RowColumn("Work order", lambda one: one.work_order, 100, 1),
             RowColumn("Reason", lambda one: one.reason, 160, 4),
             RowColumn("Planned by", lambda one: one.person, 100, 1),
-            RowColumn("Begins", lambda one: moment(one.begin_time), 130),
-            RowColumn("Ends", lambda one: moment(one.end_time), 130),
-            RowColumn("Left", lambda one: left_words(one, self._console.room.now()), 120),
+            RowColumn("Begins", lambda one: moment(one.begin_time), 112),
+            RowColumn("Ends", lambda one: moment(one.end_time), 112),
+            RowColumn("Left", lambda one: left_words(one, self._console.room.now()), 128),
             RowColumn("Alarms held", lambda one: f"{self._held.get(one.id, 0):,}", 96),
         )
 
