@@ -66,7 +66,7 @@ class _ConfigurationBell:
         """Ignore: the collector is where samples come from."""
 
     def alarms(self, alarms: list[Alarm], is_whole: bool) -> None:
-        """Ignore: the alarm desk asks by itself."""
+        """Ignore: not asked for."""
 
     def status(self, collector: CollectorStatus | None, links: list[LinkStatus]) -> None:
         """Ignore: the collector is who says it."""
@@ -105,7 +105,7 @@ class Collector:
         self._changed = asyncio.Event()
         self._reached = asyncio.Event()
         bell = _ConfigurationBell(asyncio.get_running_loop(), self._changed, self._reached)
-        self._listener = LiveReader(engine, bell)
+        self._listener = LiveReader(engine, bell, frozenset({"configuration"}))
         self._message = ""
 
     def _supervisor(self, connection: Connection, items: tuple[Item, ...]) -> Supervisor:

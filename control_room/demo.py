@@ -37,7 +37,7 @@ _FIGURES = text("""
     SELECT received AS values_received, stored AS values_stored, dropped AS values_dropped, waiting AS values_waiting,
         (SELECT coalesce(sum(dropped), 0) FROM link_status) AS values_dropped_by_drivers,
         (SELECT count(*) FROM tag WHERE NOT is_retired) AS tags,
-        (SELECT count(*) FROM alarm_journal WHERE state = 'UNACK' AND commit_time >= :began) AS alarms_raised,
+        (SELECT coalesce(sum(many), 0)::int FROM read_announced(:began)) AS alarms_raised,
         (SELECT count(*) FROM alarm WHERE is_active) AS alarms_active
     FROM collector_status
 """)

@@ -64,8 +64,9 @@ class LiveListener(Protocol):
 class LiveReader:
     """Keeps one listener up to date until closed; connects again by itself."""
 
-    def __init__(self, engine: Engine, listener: LiveListener) -> None:
-        """Prepare; start() begins."""
+    def __init__(self, engine: Engine, listener: LiveListener, channels: frozenset[str] = CHANNELS) -> None:
+        """Prepare to read what `channels` tell of; start() begins."""
+        self._channels = channels
         self._engine = engine
         self._listener = listener
         self._wanted: frozenset[int] = frozenset()
@@ -128,7 +129,7 @@ class LiveReader:
         engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         with engine.connect() as listening, engine.connect() as reading:
             require_schema(reading)
-            for channel in sorted(CHANNELS):
+            for channel in sorted(self._channels):
                 listening.execute(text(f"LISTEN {channel}"))
             ears = listening.connection.driver_connection
             eyes = reading.connection.driver_connection
@@ -160,7 +161,7 @@ class _LiveRead:
     def follow(self) -> None:
         """Read everything once, then what notifications tell of, until the reader closes or the connection breaks."""
         self._reader._say_connected(True, "")
-        heard = set(CHANNELS)
+        heard = set(self._reader._channels)
         while not self._reader._is_closing:
             started = time.monotonic()
             with self._watch.asking():

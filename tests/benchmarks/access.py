@@ -30,8 +30,8 @@ _FILL = (
     "INSERT INTO connection (id, municipality_id, name, driver, settings) SELECT id, id, 'c', 'opc_ua', '{}' FROM municipality",
     """INSERT INTO tag (id, municipality_id, asset_id, connection_id, key, name, quantity, address, unit, low, high,
         decimals, states, element, is_writable)
-    SELECT 1 + n, 1 + n % :municipalities, 1 + n % :municipalities, 1 + n % :municipalities, 't' || n, 'Tag ' || n, 'flow', '', '',
-        0, 1, 1, '{}', '', false FROM generate_series(0, :tags - 1) AS n""",
+    SELECT 1 + n, 1 + n % :municipalities, 1 + n % :municipalities, 1 + n % :municipalities, 't' || n, 'Tag ' || n, 'flow', '',
+        '', 0, 1, 1, '{}', '', false FROM generate_series(0, :tags - 1) AS n""",
     "INSERT INTO latest SELECT id, 1, 0, now(), now(), id, municipality_id FROM tag",
     "SELECT ensure_sample_partitions(:day, :day)",
     # one long trend among those of 499 others

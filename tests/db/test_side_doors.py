@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 from db.embedded import EmbeddedServer
 from db.engine import make_engine
 from db.tag_store import import_plant
-from tests.db.people import count_ids, make, own_database, raw
+from tests.db.people import make, own_database, raw
 from tests.plants import plant
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -77,7 +77,6 @@ def spy(server: EmbeddedServer) -> Iterator[Spy]:
     with own_database(server, DATABASE):
         owner = make_engine(server.url("postgres", DATABASE), "owner")
         with owner.begin() as hands:
-            count_ids(hands)
             for key in ("north", "south"):
                 import_plant(hands, plant(key))
             for statement in SECRETS:
@@ -243,6 +242,36 @@ def test_counters_and_statistics_of_the_server_are_closed(spy: Spy) -> None:
             spy.ask(query)
     with pytest.raises(errors.InsufficientPrivilege):
         spy.ask("SELECT * FROM sample_" + f"{datetime.now(UTC):%Y%m%d}")
+
+
+def test_no_number_counts_what_others_do(spy: Spy) -> None:
+    with spy.owner.connect() as hands:
+        counting = hands.execute(
+            text(
+                "SELECT d.adrelid::regclass::text FROM pg_attrdef AS d JOIN pg_class AS c ON c.oid = d.adrelid"
+                " WHERE c.relname = ANY(:tenants) AND pg_get_expr(d.adbin, d.adrelid) LIKE '%nextval%'"
+            ),
+            {"tenants": list(TENANTS)},
+        )
+        assert counting.scalars().all() == []
+        numbers = [hands.execute(text("SELECT clock_number('alarm_seq')")).scalar_one() for _ in range(50)]
+        now_us = hands.execute(text("SELECT extract(epoch FROM clock_timestamp()) * 1000000")).scalar_one()
+    assert numbers == sorted(set(numbers))
+    assert 0 <= now_us - numbers[-1] < 60_000_000
+
+
+def test_a_clock_that_was_set_back_goes_on_numbering_upwards(spy: Spy) -> None:
+    with spy.owner.connect() as hands:
+        ahead = hands.execute(text("SELECT setval('alarm_seq', 9000000000000000)")).scalar_one()
+        assert hands.execute(text("SELECT clock_number('alarm_seq')")).scalar_one() == ahead + 1
+
+
+def test_any_free_id_is_drawn(owner: Engine) -> None:
+    with owner.connect() as hands:
+        drawn = hands.execute(text("SELECT unused_id('tag') FROM generate_series(1, 100)")).scalars().all()
+    assert len(set(drawn)) == 100
+    assert drawn != sorted(drawn)
+    assert min(drawn) > 0
 
 
 def test_others_are_seen_as_names_and_not_in_what_they_do(spy: Spy, server: EmbeddedServer) -> None:
