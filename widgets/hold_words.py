@@ -44,7 +44,7 @@ def hold_lines(alarm: Alarm) -> Iterator[str]:
         elif one.until is None:
             yield f"suppressed since {since}, as long as: {one.words}"
         else:
-            yield f"suppressed since {since}, until {one.until.astimezone():%H:%M:%S}: no longer {one.words}"
+            yield f"suppressed since {since}, until {one.until.astimezone():%H:%M:%S}, after: {one.words}"
 
 
 def _work_words(hold: Hold) -> str:

@@ -402,6 +402,8 @@ class AlarmStoreContract:
                 await rig.store.read_alarms()
             with pytest.raises(DatabaseUnavailable):
                 await rig.store.pass_time()
+            with pytest.raises(DatabaseUnavailable):
+                await rig.store.read_causes()
 
 
 class Walk:

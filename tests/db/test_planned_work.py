@@ -14,7 +14,7 @@ from control_room.core.errors import BadOption, Refused
 from control_room.core.plant import Plant, PlantConsequence, PlantSuppression
 from control_room.core.samples import GOOD, Sample
 from control_room.services.alarm_desk import AlarmDesk
-from db.alarm_journal import shelve, unshelve
+from db.alarm_journal import disable, enable, shelve, unshelve
 from db.embedded import EmbeddedServer
 from db.people import open_person
 from db.planned_work import WorkPlace, begin_work, end_work, extend_work, read_places, read_works
@@ -58,7 +58,13 @@ PEOPLE = {"ada": "operator", "sam": "supervisor", "vic": "viewer"}
 
 
 def begin(seats: dict[str, Engine], who: str = "ada", place: WorkPlace = TANK_1, **more: Any) -> str:
-    asked: dict[str, Any] = {"begin_time": None, "minutes": 60, "work_order": "WO 17", "reason": "valve is exchanged", **more}
+    asked: dict[str, Any] = {
+        "begin_time": None,
+        "minutes": 60,
+        "work_order": "WO 17",
+        "reason": "valve is exchanged",
+        **more,
+    }
     with seats[who].begin() as connection:
         return begin_work(connection, place, **asked)
 
@@ -355,6 +361,34 @@ def test_a_refused_collector_cannot_hold_by_hand(collector: Engine, seats: dict[
         for engine in (collector, seats["sam"]):
             with pytest.raises(Exception, match=r"denied|does not exist|cannot"), engine.connect() as connection:
                 connection.execute(text(statement))
+
+
+def test_disabling_does_not_wait_for_an_import(
+    seats: dict[str, Engine], server: EmbeddedServer, database: str, owner: Engine
+) -> None:
+    engine = open_person(make(server, database, "eng", ("engineer", None)), "desk 3")
+    with owner.begin() as importing:
+        importing.execute(text("UPDATE alarm_rule SET priority = 1 WHERE id = 1"))
+        with engine.begin() as connection:
+            [answer] = disable(connection, [(1, 0)], "sensor is removed")
+        assert (answer.is_done, answer.words) == (False, "The configuration is being changed. Try again in a moment.")
+        # and nobody who waits for its turn is held up
+        importing.execute(text("SELECT take_turn(7202)"))
+    with engine.begin() as connection:
+        [answer] = disable(connection, [(1, 0)], "sensor is removed")
+        assert answer.is_done
+        assert next(rule for rule in read_configuration(connection).rules if rule.id == 1).is_disabled
+    with owner.begin() as connection:
+        import_plant(connection, plant())
+        assert next(rule for rule in read_configuration(connection).rules if rule.id == 1).is_disabled
+    begin(seats)
+    assert set(states(owner)) == {2, 3}
+    with engine.begin() as connection:
+        [answer] = enable(connection, [(1, 0)], "")
+        assert answer.is_done
+    # what holds its neighbours holds it from the beginning
+    assert set(states(owner)) == {1, 2, 3}
+    engine.dispose()
 
 
 # --- a collector that starts again

@@ -448,7 +448,21 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted integer[] := ARRAY(SELECT DISTINCT one FROM unnest(rule_ids) AS one ORDER BY one);
     done integer[] := '{}';
+    busy constant text := 'The configuration is being changed. Try again in a moment.';
 BEGIN
+    IF true = ANY (public.municipalities_where('configure')) THEN
+        PERFORM public.take_turn(7202);
+        PERFORM public.take_turn(7205);
+        BEGIN
+            -- never waits for rows while it has a turn: who has the rows may wait for the turn
+            PERFORM 1 FROM public.alarm_rule AS r WHERE r.id = ANY (wanted)
+                AND (public.my_municipalities())[r.municipality_id] FOR NO KEY UPDATE NOWAIT;
+        EXCEPTION WHEN lock_not_available THEN
+            PERFORM public.write_audit(happening, 'alarms', NULL, NULL, to_jsonb(wanted), busy, left(words, 500));
+            RETURN QUERY SELECT one, 0::bigint, false, busy FROM unnest(wanted) AS one;
+            RETURN;
+        END;
+    END IF;
     FOR rule_id, event_id, is_done, answer IN SELECT * FROM public.act_on_alarms('configure', happening, wanted,
             array_fill(0::bigint, ARRAY[cardinality(wanted)]), '{}', words) LOOP
         IF is_done THEN
