@@ -28,6 +28,18 @@ def place_names(room: Room, places: Iterable[WorkPlace]) -> dict[WorkPlace, str]
     return names
 
 
+def place_of(room: Room, tag_ids: Iterable[int]) -> str:
+    """Return the name of the smallest place that has all the tags: an asset, a site or a municipality; empty for none."""
+    found = {(tag.municipality_id, tag.site, tag.asset) for tag in (room.tags.get(one) for one in tag_ids) if tag}
+    if len({municipality_id for municipality_id, _, _ in found}) != 1:
+        return ""
+    [(number, site, asset), *others] = found
+    parts = [municipality_name(room, number)]
+    if all(one[1] == site for one in others):
+        parts += [site] if others else [site, asset]
+    return " › ".join(parts)
+
+
 def why_no_work(shift: Shift, place: WorkPlace) -> str:
     """Return why the person may not plan work there, empty when they may; the database decides by the same.
 

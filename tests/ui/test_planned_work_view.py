@@ -20,6 +20,7 @@ from control_room.ui.dialogs.disabled import DisabledDialog
 from control_room.ui.dialogs.form import FormDialog
 from control_room.ui.dialogs.why import WhyDialog
 from control_room.ui.views.alarms import AlarmsView
+from control_room.ui.views.navigation import NavigationView
 from control_room.ui.views.planned_work import PlannedWorkView
 from control_room.ui.work_words import begin_of
 from db.alarm_journal import AlarmAnswer, disable, enable
@@ -166,6 +167,34 @@ def test_who_may_only_shelve_plans_work_on_assets(
     sign_in(stage, Membership(1, Role.VIEWER))
     assert not view.plan_button.isEnabled()
     assert "You may not shelve alarms here" in view.plan_button.toolTip()
+
+
+def test_the_navigation_leads_to_the_smallest_place_that_has_all(
+    view: PlannedWorkView, stage: Stage, qtbot: QtBot
+) -> None:
+    navigation = NavigationView(stage.console)
+    qtbot.addWidget(navigation)
+    tags = [one for one in stage.console.room.tags.values() if one.municipality_id == 1 and one.site == "Pumping"]
+    of_pump = [one.id for one in tags if one.asset == "Pump 1"]
+
+    def choose(tag_ids: list[int]) -> None:
+        menu = navigation.menu(tag_ids, "words")
+        qtbot.addWidget(menu)
+        next(one for one in menu.actions() if one.text() == "Plan work here…").trigger()
+
+    for wanted, place in (
+        (of_pump, "Northfield Water › Pumping › Pump 1"),
+        ([one.id for one in tags], "Northfield Water › Pumping"),
+        ([one.id for one in stage.console.room.tags.values() if one.municipality_id == 1], "Northfield Water"),
+    ):
+        choose(wanted)
+        assert choice(form(view), "place").currentText() == place
+        form(view).reject()
+    sign_in(stage, Membership(1, Role.OPERATOR))
+    choose([one.id for one in tags])
+    assert "You may not take alarms out of service here" in view.notice_bar.text()
+    choose(of_pump)
+    assert choice(form(view), "place").currentText() == "Northfield Water › Pumping › Pump 1"
 
 
 def test_the_list_tells_what_is_left_and_how_many_alarms_are_held(

@@ -26,6 +26,7 @@ from control_room.ui.work_words import (
     moment,
     open_to,
     place_names,
+    place_of,
     reminder,
     reminder_words,
     why_no_work,
@@ -119,6 +120,7 @@ class PlannedWorkView(QWidget):
         console.room.alarms_changed.connect(self._on_alarms)
         console.room.configuration_changed.connect(self._soon.start)
         console.shift.changed.connect(self._refresh)
+        console.jumps.work_wanted.connect(self.plan_for)
         console.theme.changed.connect(self._dress)
         self.table.chosen_changed.connect(self._refresh)
 
@@ -191,6 +193,10 @@ class PlannedWorkView(QWidget):
         place = next((one for one in self._names if one.asset_id == work.asset_id), WorkPlace(work.municipality_id))
         return why_no_work(self._console.shift, place)
 
+    def _why_not_at(self, name: str) -> str:
+        known = next((place for place, one in self._names.items() if one == name), None)
+        return why_no_work(self._console.shift, known) if known else f"{name} is not known here."
+
     def _remind(self) -> None:
         """Tell who planned it, wherever they are signed in, once for each end."""
         person, now = self._console.shift.person, self._console.room.now()
@@ -203,19 +209,25 @@ class PlannedWorkView(QWidget):
 
     def ask_plan(self) -> None:
         """Ask what is worked on, from when and how long."""
-        self._console.operations.start(self._planning())
+        self._console.operations.start(self._planning(""))
 
-    async def _planning(self) -> None:
+    def plan_for(self, tag_ids: Sequence[int]) -> None:
+        """Ask the same of the place where the tags are."""
+        self._console.operations.start(self._planning(place_of(self._console.room, tag_ids)))
+
+    async def _planning(self, wanted: str) -> None:
         with told(self.notice_bar, "Places cannot be read"):
             await self._read_places()
             places = open_to(self._console.shift, self._names)
             if not places:
-                raise Refused("There is no place where you may plan work.")
+                raise Refused(self.plan_button.toolTip())
+            if wanted and wanted not in places:
+                raise Refused(self._why_not_at(wanted))
             FormDialog(
                 self,
                 self._console.operations,
                 "Plan work",
-                _plan_fields(tuple(places)),
+                _plan_fields(tuple(places), wanted),
                 partial(self._plan, places),
                 words=_PLAN_WORDS,
                 button="Plan work",
@@ -274,9 +286,9 @@ _REASON = (
 )
 
 
-def _plan_fields(places: tuple[str, ...]) -> tuple[Field, ...]:
+def _plan_fields(places: tuple[str, ...], wanted: str) -> tuple[Field, ...]:
     return (
-        Field("place", "Place", places[0], choices=places),
+        Field("place", "Place", wanted or places[0], choices=places),
         Field("begin", "Begins", NOW, "now, a time as 14:30, or a day and a time as 2026-03-01 14:30"),
         Field("time", "For", "2 h", choices=tuple(MINUTES)),
         Field("work_order", "Work order", "", "May be empty."),
