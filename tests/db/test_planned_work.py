@@ -386,6 +386,9 @@ def test_disabling_does_not_wait_for_an_import(
     with engine.begin() as connection:
         [answer] = enable(connection, [(1, 0)], "")
         assert answer.is_done
+    with owner.connect() as connection:
+        deeds = connection.execute(text("SELECT DISTINCT action FROM audit WHERE action ~ 'able'")).scalars()
+        assert set(deeds) == {"disable_alarm", "enable_alarm"}
     # what holds its neighbours holds it from the beginning
     assert set(states(owner)) == {1, 2, 3}
     engine.dispose()

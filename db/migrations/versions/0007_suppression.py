@@ -301,8 +301,8 @@ END $$;
 _SETTLE = """
 -- makes alarms be held by what should hold them, and by nothing else; returns how many steps that took. Whoever calls it has
 -- taken turn 7202. What comes is done before what goes: nothing is announced in between.
-CREATE FUNCTION settle_holds(only_key text, only_rules integer[], person text, station text, said text) RETURNS integer LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION settle_holds(only_key text, only_rules integer[], person text, station text, said text) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     one record;
@@ -439,6 +439,18 @@ BEGIN
 END $$;
 """
 
+# in the audit people and stations are enabled and disabled as well
+_DEED = "ELSE happening END;"
+_NEW_DEED = "WHEN 'disabled' THEN 'disable_alarm' WHEN 'enabled' THEN 'enable_alarm' ELSE happening END;"
+_NAME_DEEDS = """
+DO $$
+DECLARE
+    one regprocedure := (SELECT p.oid FROM pg_proc AS p WHERE p.proname = 'act_on_alarms');
+BEGIN
+    EXECUTE replace(pg_get_functiondef(one), $deed${old}$deed$, $deed${new}$deed$);
+END $$;
+"""
+
 _PEOPLE = """
 -- disabling is a change of the configuration (ISA-18.2): an engineer's act, not an operator's
 CREATE FUNCTION configure_rules(happening text, rule_ids integer[], words text)
@@ -458,7 +470,8 @@ BEGIN
             PERFORM 1 FROM public.alarm_rule AS r WHERE r.id = ANY (wanted)
                 AND (public.my_municipalities())[r.municipality_id] FOR NO KEY UPDATE NOWAIT;
         EXCEPTION WHEN lock_not_available THEN
-            PERFORM public.write_audit(happening, 'alarms', NULL, NULL, to_jsonb(wanted), busy, left(words, 500));
+            PERFORM public.write_audit(CASE happening WHEN 'disabled' THEN 'disable_alarm' ELSE 'enable_alarm' END,
+                'alarms', NULL, NULL, to_jsonb(wanted), busy, left(words, 500));
             RETURN QUERY SELECT one, 0::bigint, false, busy FROM unnest(wanted) AS one;
             RETURN;
         END;
@@ -646,7 +659,8 @@ SELECT seal_functions();
 
 def upgrade() -> None:
     """Add what may hold an alarm, and the steps that it makes."""
-    for statements in (_TABLES, _POLICIES, _STATE, _STEP, _SETTLE, _COLLECTOR, _PEOPLE, _GRANTS):
+    deeds = _NAME_DEEDS.format(old=_DEED, new=_NEW_DEED)
+    for statements in (_TABLES, _POLICIES, _STATE, _STEP, _SETTLE, _COLLECTOR, deeds, _PEOPLE, _GRANTS):
         op.execute(statements)
 
 
@@ -674,6 +688,7 @@ SELECT show_table('alarm_rule'), show_table('alarm');
 def downgrade() -> None:
     """Forget holds and disabled rules; journal rows of them stay, with words that nobody knows then."""
     op.execute(_DROPS)
+    op.execute(_NAME_DEEDS.format(old=_NEW_DEED, new=_DEED))
     earlier = import_module("db.migrations.versions.0005_alarm_lifecycle")
     collector = earlier._COLLECTOR[earlier._COLLECTOR.index("-- returns how many") : earlier._COLLECTOR.index("REVOKE")]
     state = earlier._STATE[earlier._STATE.index("CREATE") :]
