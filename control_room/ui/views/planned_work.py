@@ -1,5 +1,6 @@
 """Planned work: what is worked on and how long still; plan, end, another end; and the rules that are disabled."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -39,7 +40,7 @@ from widgets.row_table import RowColumn, RowTable
 MINUTES = {"30 min": 30, "1 h": 60, "2 h": 120, "4 h": 240, "8 h": 480, "12 h": 720}
 # to others it is known by this at the latest
 READ_MS = 5_000
-GATHER_MS = 500
+GATHER_MS = 1_000
 REMIND_BEFORE = timedelta(minutes=15)
 _PLAN_WORDS = (
     "From its beginning to its end nobody is told of the alarms there; what is abnormal at the end is announced as new. "
@@ -74,6 +75,7 @@ class PlannedWorkView(QWidget):
         self.table.apply_palette(console.theme.palette)
         self.table.say_when_empty("Planned work is being read")
         self._refresh()
+        self._on_configuration()
 
     # --- what it is made of
 
@@ -118,7 +120,7 @@ class PlannedWorkView(QWidget):
         self._timer.timeout.connect(self.read)
         self._timer.start()
         console.room.alarms_changed.connect(self._on_alarms)
-        console.room.configuration_changed.connect(self._soon.start)
+        console.room.configuration_changed.connect(self._on_configuration)
         console.shift.changed.connect(self._refresh)
         console.jumps.work_wanted.connect(self.plan_for)
         console.theme.changed.connect(self._dress)
@@ -167,18 +169,20 @@ class PlannedWorkView(QWidget):
         self._names = place_names(self._console.room, await self._console.operations.read(partial(read_places)))
 
     def _refresh(self) -> None:
-        held: dict[int, int] = {}
-        for alarm in self._console.room.alarms.values():
-            for one in alarm.held_by(HoldKind.WORK):
-                held[one.number] = held.get(one.number, 0) + 1
-        self._held = held
+        # of a list that nobody looks at nothing is counted, for in a flood there are very many alarms
+        if self.isVisible():
+            holds = (one for alarm in self._console.room.alarms.values() if alarm.holds for one in alarm.holds)
+            self._held = Counter(one.number for one in holds if one.kind is HoldKind.WORK)
         self.table.show_rows(self.works)
         self.table.viewport().update()
         going = sum(one.begun_time is not None for one in self.works)
         self.count.setText(f"{going:,} going on, {len(self.works) - going:,} planned")
+        self._allow()
+
+    def _on_configuration(self) -> None:
         disabled = sum(rule.is_disabled for rule in self._console.room.rules.values())
         self.disabled_button.setText(f"Disabled alarms {disabled:,}…")
-        self._allow()
+        self._soon.start()
 
     def _allow(self) -> None:
         shift, work = self._console.shift, self.table.chosen()
