@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,6 @@ from control_room.core.alarms import (
     Acknowledged,
     Alarm,
     AlarmEvent,
-    AlarmRule,
     AlarmState,
     Disabled,
     Enabled,
@@ -29,7 +28,6 @@ from control_room.core.alarms import (
     JournalEntry,
     ProcessChange,
     Raised,
-    ReAlarmed,
     Released,
     Reset,
     Returned,
@@ -65,6 +63,7 @@ from db.worker import DatabaseThread
 from tests.db.people import count_ids, make
 from tests.fakes import PLAIN_RULE, START, FakeAlarmStore, FakeClock, FakeSampleStore, sample
 from tests.plants import plant
+from tests.replay import replayed, rule_after
 
 T = TypeVar("T")
 Away = Callable[[], AbstractContextManager[None]]
@@ -257,7 +256,7 @@ class AlarmStoreContract:
         for number in range(200):
             await walk.go(number)
         assert walk.seen == set(AlarmState)
-        assert replayed(rig.journal()) == await alarms(rig.store)
+        assert replayed(rig.journal(), RULES) == await alarms(rig.store)
 
     async def test_a_batch_is_recorded_in_its_order(self, rig: AlarmRig) -> None:
         first = changes(1, Raised(START, 1.0, 0), Returned(at(1), 2.0, 0), Raised(at(2), None, BAD))
@@ -338,7 +337,7 @@ class AlarmStoreContract:
         assert [found[one].event_id for one in (LATCHING, SHORT)] == [2, 2]
         last = rig.journal()[-1]
         assert (last.happening, last.trigger, last.comment) == ("unsuppressed", "logic", "Pump 1 has tripped")
-        assert replayed(rig.journal()) == found
+        assert replayed(rig.journal(), RULES) == found
 
     async def test_a_cause_that_is_told_again_or_comes_back_is_one(self, rig: AlarmRig) -> None:
         came, gone, back = (CauseChange(TRIPPED.id, number, at(number)) for number in (1, 2, 3))
@@ -467,62 +466,6 @@ class Walk:
             Enabled(time, "ada", "seen"): 6,
         }
         return chosen.choices(list(events), list(events.values()))[0]
-
-
-def rule_after(rule: AlarmRule, event: AlarmEvent) -> AlarmRule:
-    """Return the rule as the event leaves it."""
-    return replace(rule, is_disabled=isinstance(event, Disabled)) if isinstance(event, Disabled | Enabled) else rule
-
-
-def replayed(journal: Sequence[JournalEntry]) -> dict[int, Alarm]:
-    """Return the alarms as the journal alone tells of them."""
-    found: dict[int, Alarm] = {}
-    rules = dict(RULES)
-    for entry in journal:
-        before, event = found.get(entry.rule_id, Alarm(entry.rule_id)), _event_of(entry)
-        found[entry.rule_id], again = step(before, event, rules[entry.rule_id])
-        rules[entry.rule_id] = rule_after(rules[entry.rule_id], event)
-        assert again is not None
-        assert (again.state, again.event_id) == (entry.state, entry.event_id)
-    return found
-
-
-def _event_of(entry: JournalEntry) -> AlarmEvent:
-    time, person, words = entry.time, entry.person, entry.comment
-    match entry.happening:
-        case Happening.RAISED:
-            return Raised(time, entry.value, entry.quality)
-        case Happening.RETURNED:
-            return Returned(time, entry.value, entry.quality)
-        case Happening.ACKNOWLEDGED:
-            return Acknowledged(time, entry.event_id, person, words)
-        case Happening.SHELVED:
-            until = datetime.fromisoformat(entry.detail["until"])
-            return Shelved(time, until, person, words, entry.detail["is_one_shot"])
-        case Happening.OUT_OF_SERVICE:
-            return TakenOutOfService(time, person, words, entry.detail["work_order"])
-        case Happening.SUPPRESSED | Happening.WORK_BEGUN:
-            end = entry.detail["until"]
-            kind, number = _hold_of(entry)
-            until = end and datetime.fromisoformat(end)
-            hold = Hold(kind, number, time, until, words, entry.detail["by"], entry.detail["work_order"])
-            return Held(time, hold, person)
-        case Happening.UNSUPPRESSED | Happening.WORK_ENDED:
-            return Released(time, *_hold_of(entry), person, words)
-    plain: dict[Happening, Callable[[datetime, str, str], AlarmEvent]] = {
-        Happening.RESET: Reset,
-        Happening.UNSHELVED: Unshelved,
-        Happening.IN_SERVICE: ReturnedToService,
-        Happening.REALARMED: ReAlarmed,
-        Happening.DISABLED: Disabled,
-        Happening.ENABLED: Enabled,
-    }
-    return plain[entry.happening](time, person, words)
-
-
-def _hold_of(entry: JournalEntry) -> tuple[HoldKind, int]:
-    kind, _, number = entry.detail["hold"].partition(":")
-    return HoldKind(kind), int(number)
 
 
 def _timeless(alarm: Alarm) -> Alarm:

@@ -35,6 +35,7 @@ from control_room.core.alarms import (
     step,
 )
 from tests.fakes import START
+from tests.replay import event_of
 
 PLAIN = AlarmRule(7, 1, AlarmKind.H, Priority.HIGH)
 LATCHING = replace(PLAIN, is_latching=True)
@@ -265,6 +266,8 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.alarm = Alarm(7)
+        # what the journal alone tells
+        self.replayed = Alarm(7)
         self.journal: list[JournalEntry] = []
         self.rule = PLAIN
         self.now = START
@@ -280,6 +283,7 @@ class Life(RuleBasedStateMachine):
         if entry is not None:
             assert (entry.previous, entry.state) == (before.state, self.alarm.state)
             self.journal.append(entry)
+            self.replayed, _ = step(self.replayed, event_of(entry), self.rule)
         return True
 
     def _time(self) -> datetime:
@@ -375,6 +379,10 @@ class Life(RuleBasedStateMachine):
         alarm = self.alarm
         if alarm.is_active and not alarm.is_suppressed and alarm.is_acknowledged:
             assert alarm.event_id in self.acknowledged
+
+    @invariant()
+    def the_journal_alone_gives_the_alarm(self) -> None:
+        assert self.replayed == self.alarm
 
     @invariant()
     def the_journal_ends_where_the_alarm_is(self) -> None:
