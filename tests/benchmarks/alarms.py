@@ -29,6 +29,7 @@ from db.schema import upgrade
 from db.stores import PostgresAlarmStore
 from db.tag_store import import_plant
 from db.worker import DatabaseThread
+from tests.db.people import count_ids
 
 T = TypeVar("T")
 ALARMS, BATCH = 10_000, 500
@@ -49,6 +50,8 @@ def run(seconds: float, rates: list[int] | None) -> list[dict[str, Any]]:
             upgrade(server.url("postgres"), server.credentials.passwords())
             owner = make_engine(server.url("postgres"), "benchmark")
             with owner.begin() as connection:
+                # rules are named by their numbers
+                count_ids(connection)
                 import_plant(connection, _plant())
             thread = DatabaseThread(make_engine(server.url("collector"), "benchmark"), "benchmark")
             row = _measure(PostgresAlarmStore(thread), owner)
