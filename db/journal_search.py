@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 PAGE = 200
 _SEARCH = text("SELECT * FROM search_journal(CAST(:wanted AS jsonb), :before, :most)")
@@ -69,7 +69,8 @@ def search_journal(
 ) -> list[JournalRow]:
     """Return the newest `limit` rows that are wanted, of those with a number less than `before`."""
     rows = connection.execute(_SEARCH, {"wanted": _json(wanted), "before": before, "most": limit})
-    return [_row(row) for row in rows]
+    # the columns come in the order of the fields
+    return [JournalRow(*row) for row in rows]
 
 
 def _json(wanted: JournalFilter) -> str:
@@ -84,8 +85,3 @@ def _json(wanted: JournalFilter) -> str:
         "end": wanted.end,
     }
     return json.dumps({name: part for name, part in asked.items() if part not in (None, "", ())}, default=str)
-
-
-def _row(row: Row[Any]) -> JournalRow:
-    # the columns come in the order of the fields
-    return JournalRow(*row)

@@ -101,19 +101,19 @@ def is_wanted(row: JournalRow, wanted: JournalFilter) -> bool:
     )
 
 
-def hours(first: int, last: int) -> dict[str, datetime]:
-    return {"start": BEGIN + timedelta(hours=first), "end": BEGIN + timedelta(hours=last)}
+def during(first_h: int, last_h: int, **more: Any) -> JournalFilter:
+    return JournalFilter(start=BEGIN + timedelta(hours=first_h), end=BEGIN + timedelta(hours=last_h), **more)
 
 
 FILTERS = (
     JournalFilter(),
-    JournalFilter(**hours(3, 7)),
+    during(3, 7),
     JournalFilter(municipality_id=2),
     JournalFilter(municipality_id=77),
     JournalFilter(kinds=("shelved",)),
-    JournalFilter(kinds=("raised", "commented"), municipality_id=1, **hours(1, 20)),
+    during(1, 20, kinds=("raised", "commented"), municipality_id=1),
     JournalFilter(person="ADA"),
-    JournalFilter(person="ev", kinds=("acknowledged",), **hours(2, 15)),
+    during(2, 15, person="ev", kinds=("acknowledged",)),
     JournalFilter(person="nobody"),
     JournalFilter(text="level LOW"),
     JournalFilter(text="t3."),
@@ -122,7 +122,7 @@ FILTERS = (
     JournalFilter(text="pump_7"),
     JournalFilter(text="100 %"),
     JournalFilter(text="level", person="eva", site="Hill"),
-    JournalFilter(text="informed", asset="Tank 1", **hours(0, 12)),
+    during(0, 12, text="informed", asset="Tank 1"),
     JournalFilter(text="no such word"),
     JournalFilter(site="Hill", asset="Tank 4"),
     JournalFilter(site="Valley"),
@@ -170,8 +170,8 @@ def test_a_message_of_before_is_found_too(books: Books) -> None:
     with books.owner.begin() as connection:
         rule_id = books.rows[0].rule_id
         for number in range(25):
-            words = {"rule": rule_id, "message": f"Overflow near, weir-{number}."}
-            connection.execute(text("UPDATE alarm_rule SET message = :message WHERE id = :rule"), words)
+            asked = {"rule": rule_id, "message": f"Overflow near, weir-{number}."}
+            connection.execute(text("UPDATE alarm_rule SET message = :message WHERE id = :rule"), asked)
         kept = "SELECT former_messages FROM alarm_rule WHERE id = :rule"
         former = connection.execute(text(kept), {"rule": rule_id}).scalar_one()
     assert former == [f"Overflow near, weir-{number}." for number in range(4, 24)]

@@ -17,8 +17,10 @@ from control_room.core.access import Action, refusal
 from control_room.core.errors import DatabaseUnavailable
 from control_room.ui import audit_export
 from control_room.ui.audit_filter import FROM_TO, LAST_HOUR, LAST_MONTH, TODAY
-from control_room.ui.audit_words import ACTIONS, CSV_TITLES, change_lines, changes, detail, harmless
+from control_room.ui.audit_words import ACTIONS, TITLES, change_lines, changes, detail
+from control_room.ui.export import Progress
 from control_room.ui.main_window import MainWindow
+from control_room.ui.table_files import harmless
 from control_room.ui.views.audit import AuditView
 from db.audit import AuditEntry, AuditFilter, Chain, read_audit
 from tests.fakes import START
@@ -297,7 +299,7 @@ def test_everything_that_the_filter_matches_is_exported(
     view.export_to(path)
     found = lines(path)
     assert [int(line["id"]) for line in found] == list(range(1200, 0, -4))
-    assert tuple(found[0]) == CSV_TITLES
+    assert tuple(found[0]) == TITLES
     assert found[0]["time_utc"] == "2026-03-01T18:20:00.000000Z"
     assert (found[0]["action"], found[0]["municipality"]) == ("acknowledge", "Northfield Water")
     assert (found[0]["new"], found[0]["outcome"]) == ('{"failed": 2}', "done")
@@ -335,8 +337,8 @@ def test_an_export_is_cancelled_and_leaves_nothing(
 
     def read(**asked: object) -> list[AuditEntry]:
         if asked["before"]:
-            seen.append((view.export_row.isHidden(), view.bar.value(), view.bar.text()))
-            QTest.mouseClick(view.cancel_button, Qt.MouseButton.LeftButton)
+            seen.append((view.export_row.isHidden(), view.export_row.bar.value(), view.export_row.bar.text()))
+            QTest.mouseClick(view.export_row.cancel_button, Qt.MouseButton.LeftButton)
         return list(office.read(**asked))  # type: ignore[arg-type]
 
     stage.acting.answers = {**stage.acting.answers, read_audit: read}
@@ -445,7 +447,7 @@ def test_the_audit_fits_the_screen(
         view.verify()
     if scene == "audit-moments":
         view.filter.period.setCurrentIndex(FROM_TO)
-        view._tell_progress(audit_export.Progress(123_456, 41))
+        view.export_row.tell(Progress(123_456, 41))
         view.export_row.show()
     if view.table.rows:
         view.table.selectRow(1)
