@@ -230,6 +230,7 @@ alarm_journal = Table(
     Index("alarm_journal_time", "commit_time"),
     Index("alarm_journal_place", "municipality_id", "id"),
     Index("alarm_journal_happening", "municipality_id", "happening", "id"),
+    Index("alarm_journal_rule_happening", "rule_id", "happening", "id"),
     Index("alarm_journal_person", "municipality_id", "person", "id", postgresql_where=text("person <> ''")),
     Index(
         "alarm_journal_comment",

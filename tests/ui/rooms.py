@@ -40,6 +40,7 @@ from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
 from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_occurrences
 from db.history import read_history
+from db.journal_search import search_journal
 from tests.fakes import FakeClock
 
 NAMES = ("Northfield Water", "Cedar Valley Utilities", "Laurel County Water District")
@@ -413,6 +414,7 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
         read_history: fake_history,
         read_load: lambda: AlarmLoad(4),
         read_occurrences: lambda rule_id, count: [],
+        search_journal: lambda wanted, before, limit: [],
     }
     reading, acting = FakeThread(answers), FakeThread({acknowledge: all_done})
 

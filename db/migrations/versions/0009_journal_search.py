@@ -18,6 +18,7 @@ UPDATE alarm_journal AS j SET id = n.number FROM (SELECT id, (extract(epoch FROM
 ALTER TABLE alarm_journal ENABLE TRIGGER alarm_journal_append_only;
 CREATE INDEX alarm_journal_place ON alarm_journal (municipality_id, id);
 CREATE INDEX alarm_journal_happening ON alarm_journal (municipality_id, happening, id);
+CREATE INDEX alarm_journal_rule_happening ON alarm_journal (rule_id, happening, id);
 CREATE INDEX alarm_journal_person ON alarm_journal (municipality_id, person, id) WHERE person <> '';
 CREATE INDEX alarm_journal_comment ON alarm_journal (municipality_id, id) INCLUDE (comment) WHERE comment <> '';
 
@@ -70,11 +71,13 @@ END $$;
 
 -- Rows before a number, the newest first. `wanted`: municipality, site, asset; start, end (when it was written); person (a
 -- part of the name); kinds; text (every word in tag, place and message, or every word in the comment).
+-- Every step goes down an index and stops; the planner would rather gather a rule's rows and sort them, and compile.
 CREATE FUNCTION search_journal(wanted jsonb, before bigint, most integer) RETURNS TABLE (id bigint, commit_time timestamptz,
     source_time timestamptz, rule_id integer, event_id bigint, happening text, previous_state text, state text, value float8,
     quality integer, alarm_limit float8, priority smallint, message text, person text, station text, comment text,
     detail jsonb, municipality_id integer, tag_id integer, tag_key text, tag_name text, site text, asset text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     many integer := least(greatest(most, 0), 5000);
@@ -108,16 +111,30 @@ BEGIN
             SELECT j.id FROM public.alarm_journal AS j WHERE j.municipality_id = p.place AND j.happening = k.kind
                 AND j.id >= low AND j.id < high ORDER BY j.id DESC LIMIT many) AS f ORDER BY f.id DESC LIMIT many);
     ELSE
-        -- what is among the newest is a row of one of the rules whose own newest are the newest
-        found := ARRAY(WITH newest AS MATERIALIZED (
-                SELECT n.id AS rule_id, (SELECT max(j.id) FROM public.alarm_journal AS j WHERE j.rule_id = n.id
-                    AND j.id >= low AND j.id < high AND (kinds IS NULL OR j.happening = ANY (kinds))) AS number
-                FROM unnest(named) AS n (id)),
-            first AS (SELECT n.rule_id FROM newest AS n WHERE n.number IS NOT NULL ORDER BY n.number DESC LIMIT many)
-            SELECT f.id FROM first AS o, LATERAL (
-                SELECT j.id FROM public.alarm_journal AS j WHERE j.rule_id = o.rule_id AND j.id >= low AND j.id < high
-                    AND (kinds IS NULL OR j.happening = ANY (kinds)) ORDER BY j.id DESC LIMIT many) AS f
-            ORDER BY f.id DESC LIMIT many);
+        -- a row among the newest is one of a rule whose own newest is among them, and is no older than the last of these
+        IF kinds IS NULL THEN
+            found := ARRAY(WITH newest AS MATERIALIZED (
+                    SELECT n.id AS rule_id, (SELECT max(j.id) FROM public.alarm_journal AS j WHERE j.rule_id = n.id
+                        AND j.id >= low AND j.id < high) AS number FROM unnest(named) AS n (id)),
+                first AS MATERIALIZED (SELECT n.rule_id, n.number FROM newest AS n WHERE n.number IS NOT NULL
+                    ORDER BY n.number DESC LIMIT many)
+                SELECT f.id FROM first AS o, LATERAL (
+                    SELECT j.id FROM public.alarm_journal AS j WHERE j.rule_id = o.rule_id AND j.id < high
+                        AND j.id >= (SELECT CASE WHEN count(*) < many THEN low ELSE min(f.number) END FROM first AS f)
+                        ORDER BY j.id DESC LIMIT many) AS f
+                ORDER BY f.id DESC LIMIT many);
+        ELSE
+            found := ARRAY(WITH newest AS MATERIALIZED (
+                    SELECT n.id AS rule_id, k.kind, (SELECT max(j.id) FROM public.alarm_journal AS j WHERE j.rule_id = n.id AND j.happening = k.kind
+                        AND j.id >= low AND j.id < high) AS number FROM unnest(named) AS n (id), unnest(kinds) AS k (kind)),
+                first AS MATERIALIZED (SELECT n.rule_id, n.kind, n.number FROM newest AS n WHERE n.number IS NOT NULL
+                    ORDER BY n.number DESC LIMIT many)
+                SELECT f.id FROM first AS o, LATERAL (
+                    SELECT j.id FROM public.alarm_journal AS j WHERE j.rule_id = o.rule_id AND j.happening = o.kind AND j.id < high
+                        AND j.id >= (SELECT CASE WHEN count(*) < many THEN low ELSE min(f.number) END FROM first AS f)
+                        ORDER BY j.id DESC LIMIT many) AS f
+                ORDER BY f.id DESC LIMIT many);
+        END IF;
         IF words IS NOT NULL THEN
             found := found || ARRAY(SELECT f.id FROM unnest(places) AS p (place), LATERAL (
                 SELECT j.id FROM public.alarm_journal AS j WHERE j.municipality_id = p.place AND j.comment <> ''
@@ -126,12 +143,13 @@ BEGIN
                     ORDER BY j.id DESC LIMIT many) AS f ORDER BY f.id DESC LIMIT many);
         END IF;
     END IF;
-    RETURN QUERY SELECT j.id, j.commit_time, j.source_time, j.rule_id, j.event_id, j.happening, j.previous_state, j.state,
+    RETURN QUERY WITH j AS MATERIALIZED (SELECT * FROM public.alarm_journal AS a WHERE a.id = ANY (found))
+        SELECT j.id, j.commit_time, j.source_time, j.rule_id, j.event_id, j.happening, j.previous_state, j.state,
             j.value, j.quality, j.alarm_limit, j.priority, j.message, j.person, j.station, j.comment, j.detail,
             j.municipality_id, t.id, t.key, t.name, coalesce(s.name, a.name), a.name
-        FROM public.alarm_journal AS j JOIN public.alarm_rule AS r ON r.id = j.rule_id JOIN public.tag AS t ON t.id = r.tag_id
+        FROM j JOIN public.alarm_rule AS r ON r.id = j.rule_id JOIN public.tag AS t ON t.id = r.tag_id
             JOIN public.asset AS a ON a.id = t.asset_id LEFT JOIN public.asset AS s ON s.id = a.parent_id
-        WHERE j.id = ANY (found) ORDER BY j.id DESC LIMIT many;
+        ORDER BY j.id DESC LIMIT many;
 END $$;
 """
 
@@ -154,7 +172,7 @@ def upgrade() -> None:
 
 _BACK = """
 DROP FUNCTION search_journal(jsonb, bigint, integer), journal_rules(integer[], jsonb, text[]), journal_people(integer[], text);
-DROP INDEX alarm_journal_place, alarm_journal_happening, alarm_journal_person, alarm_journal_comment;
+DROP INDEX alarm_journal_place, alarm_journal_happening, alarm_journal_rule_happening, alarm_journal_person, alarm_journal_comment;
 DROP TRIGGER alarm_rule_message ON alarm_rule;
 DROP FUNCTION keep_message();
 SELECT hide_table('alarm_rule');
