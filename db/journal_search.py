@@ -1,4 +1,5 @@
-"""The alarm journal, searched by the database as far as the connection may see it: page by page, the newest first."""
+"""The alarm journal, searched by the database as far as the connection may see it: page by page, the newest first; and how
+the board stood at a moment."""
 
 import json
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 PAGE = 200
+_OPENING = text("SELECT * FROM read_opening(CAST(:wanted AS jsonb), :at)")
 _SEARCH = text("SELECT * FROM search_journal(CAST(:wanted AS jsonb), :before, :most)")
 
 
@@ -71,6 +73,13 @@ def search_journal(
     rows = connection.execute(_SEARCH, {"wanted": _json(wanted), "before": before, "most": limit})
     # the columns come in the order of the fields
     return [JournalRow(*row) for row in rows]
+
+
+def read_opening(connection: Connection, area: JournalFilter, at: datetime) -> list[JournalRow]:
+    """Return how the board of an area stood at a moment: of each rule that was not normal the newest rows before, at most
+    20, all of them the newest first. Only the area counts of the filter."""
+    asked = JournalFilter(municipality_id=area.municipality_id, site=area.site, asset=area.asset)
+    return [JournalRow(*row) for row in connection.execute(_OPENING, {"wanted": _json(asked), "at": at})]
 
 
 def _json(wanted: JournalFilter) -> str:

@@ -24,7 +24,6 @@ from control_room.core.alarms import (
     ProcessChange,
     ProcessEvent,
     Raised,
-    ReAlarmed,
     Reset,
     Returned,
     ReturnedToService,
@@ -36,6 +35,7 @@ from control_room.core.alarms import (
 )
 from control_room.core.errors import DatabaseUnavailable
 from control_room.core.ports import AlarmStore, SampleStore
+from control_room.core.replay import event_of
 from control_room.core.samples import BAD, BAD_SENSOR_FAILURE, GOOD, UNCERTAIN, Sample
 from db.alarm_journal import (
     AlarmAnswer,
@@ -400,33 +400,12 @@ def replayed(journal: Sequence[JournalEntry]) -> dict[int, Alarm]:
     found: dict[int, Alarm] = {}
     for entry in journal:
         before = found.get(entry.rule_id, Alarm(entry.rule_id))
-        found[entry.rule_id], again = step(before, _event_of(entry), RULES[entry.rule_id])
+        event = event_of(entry)
+        assert event is not None
+        found[entry.rule_id], again = step(before, event, RULES[entry.rule_id])
         assert again is not None
         assert (again.state, again.event_id) == (entry.state, entry.event_id)
     return found
-
-
-def _event_of(entry: JournalEntry) -> AlarmEvent:
-    time, person, words = entry.time, entry.person, entry.comment
-    match entry.happening:
-        case Happening.RAISED:
-            return Raised(time, entry.value, entry.quality)
-        case Happening.RETURNED:
-            return Returned(time, entry.value, entry.quality)
-        case Happening.ACKNOWLEDGED:
-            return Acknowledged(time, entry.event_id, person, words)
-        case Happening.SHELVED:
-            until = datetime.fromisoformat(entry.detail["until"])
-            return Shelved(time, until, person, words, entry.detail["is_one_shot"])
-        case Happening.OUT_OF_SERVICE:
-            return TakenOutOfService(time, person, words, entry.detail["work_order"])
-    plain: dict[Happening, Callable[[datetime, str, str], AlarmEvent]] = {
-        Happening.RESET: Reset,
-        Happening.UNSHELVED: Unshelved,
-        Happening.IN_SERVICE: ReturnedToService,
-        Happening.REALARMED: ReAlarmed,
-    }
-    return plain[entry.happening](time, person, words)
 
 
 def _timeless(alarm: Alarm) -> Alarm:

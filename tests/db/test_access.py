@@ -60,7 +60,7 @@ PEOPLE_CALL = frozenset(
 # each gives rows by policies alone, and is the reader's own
 READS = frozenset(
     {"read_latest", "read_alarms", "newest_alarm_seq", "read_journal", "read_announced", "read_samples", "read_columns"}
-    | {"search_journal"}
+    | {"search_journal", "read_opening"}
 )
 CALLS: Mapping[str, frozenset[str]] = {
     "person": PEOPLE_CALL,
@@ -105,6 +105,7 @@ ROWS_OF = (
     "SELECT 1 FROM read_journal({rule}, 9)",
     "SELECT 1 FROM search_journal('{{}}', NULL, 1000) WHERE rule_id = {rule}",
     'SELECT 1 FROM search_journal(\'{{"text": "tank", "municipality": {place}}}\', NULL, 1000) WHERE rule_id = {rule}',
+    "SELECT 1 FROM read_opening('{{}}', '2100-01-01') WHERE rule_id = {rule}",
     "SELECT 1 FROM read_samples({tag}, '2000-01-01', '2100-01-01', 9)",
     "SELECT 1 FROM read_samples({tag}, '2100-01-01', '2100-01-02', 9)",
     "SELECT 1 FROM read_columns({tag}, '2000-01-01', '2100-01-01', 3600)",

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from db.embedded import EmbeddedServer
 from db.engine import make_engine
-from db.journal_search import JournalFilter, JournalRow, search_journal
+from db.journal_search import JournalFilter, JournalRow, read_opening, search_journal
 from db.tag_store import import_plant
 from tests.db.people import own_database, person_engine
 from tests.plants import plant
@@ -146,6 +146,30 @@ def test_somebody_of_one_municipality_finds_nothing_of_another(books: Books, ser
         for wanted in FILTERS:
             expected = [row for row in books.rows if row.municipality_id == 1 and is_wanted(row, wanted)]
             assert search_journal(connection, wanted, limit=ROWS) == expected
+
+
+@pytest.mark.parametrize("area", [JournalFilter(), JournalFilter(municipality_id=2), JournalFilter(asset="Tank 3")])
+def test_the_opening_is_what_was_not_normal(books: Books, area: JournalFilter) -> None:
+    """In these books every row ends in UNACK but the last of one rule."""
+    at = books.rows[ROWS // 2].commit_time
+    before = [row for row in books.rows if row.commit_time < at and is_wanted(row, area)]
+    calm = before[0].rule_id
+    by_rule: dict[int, list[JournalRow]] = {}
+    for row in before:
+        by_rule.setdefault(row.rule_id, []).append(row)
+    expected = sorted(
+        (row.id for rule_id, rows in by_rule.items() if rule_id != calm for row in rows[:20]), reverse=True
+    )
+    with books.owner.begin() as connection:
+        connection.execute(text("ALTER TABLE alarm_journal DISABLE TRIGGER alarm_journal_append_only"))
+        change = text("UPDATE alarm_journal SET state = :state WHERE id = :id")
+        connection.execute(change, {"state": "NORM", "id": before[0].id})
+    with books.station.connect() as connection:
+        found = read_opening(connection, area, at)
+    with books.owner.begin() as connection:
+        connection.execute(change, {"state": "UNACK", "id": before[0].id})
+        connection.execute(text("ALTER TABLE alarm_journal ENABLE TRIGGER alarm_journal_append_only"))
+    assert [row.id for row in found] == expected
 
 
 def test_what_somebody_does_now_is_found_by_the_present_time(books: Books) -> None:

@@ -400,8 +400,8 @@ def test_the_person_is_asked_for_a_file_of_either_kind(view: JournalView, tmp_pa
 
 def with_long_names(books: Books) -> None:
     def long(one: JournalRow) -> JournalRow:
-        more = {"comment": one.comment + LONG} if one.person else {}
-        return replace(one, message=one.message + LONG, tag_name=one.tag_name + LONG, **more)
+        comment = one.comment + LONG if one.person else ""
+        return replace(one, message=one.message + LONG, tag_name=one.tag_name + LONG, comment=comment)
 
     books.rows = [long(one) for one in books.rows]
 

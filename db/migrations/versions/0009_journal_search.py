@@ -69,6 +69,23 @@ BEGIN
                 array_to_string(r.former_messages, ' '))) LIKE ALL (words)));
 END $$;
 
+-- these rows with the tag that each is of, the newest first
+CREATE FUNCTION journal_rows(chosen bigint[]) RETURNS TABLE (id bigint, commit_time timestamptz,
+    source_time timestamptz, rule_id integer, event_id bigint, happening text, previous_state text, state text, value float8,
+    quality integer, alarm_limit float8, priority smallint, message text, person text, station text, comment text,
+    detail jsonb, municipality_id integer, tag_id integer, tag_key text, tag_name text, site text, asset text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY WITH j AS MATERIALIZED (SELECT * FROM public.alarm_journal AS o WHERE o.id = ANY (chosen))
+        SELECT j.id, j.commit_time, j.source_time, j.rule_id, j.event_id, j.happening, j.previous_state, j.state,
+            j.value, j.quality, j.alarm_limit, j.priority, j.message, j.person, j.station, j.comment, j.detail,
+            j.municipality_id, t.id, t.key, t.name, coalesce(s.name, a.name), a.name
+        FROM j JOIN public.alarm_rule AS r ON r.id = j.rule_id JOIN public.tag AS t ON t.id = r.tag_id
+            JOIN public.asset AS a ON a.id = t.asset_id LEFT JOIN public.asset AS s ON s.id = a.parent_id
+        ORDER BY j.id DESC;
+END $$;
+
 -- Rows before a number, the newest first. `wanted`: municipality, site, asset; start, end (when it was written); person (a
 -- part of the name); kinds; text (every word in tag, place and message, or every word in the comment).
 -- Every step goes down an index and stops; the planner would rather gather a rule's rows and sort them, and compile.
@@ -93,27 +110,27 @@ DECLARE
     -- of the area those that the words name; without words all of it
     named integer[] := CASE WHEN words IS NULL THEN area ELSE public.journal_rules(places, wanted, words) END;
     people text[] := CASE WHEN wanted ? 'person' THEN public.journal_people(places, wanted ->> 'person') END;
-    found bigint[];
+    chosen bigint[];
 BEGIN
     IF people IS NOT NULL THEN
-        found := ARRAY(SELECT f.id FROM unnest(places) AS p (place), unnest(people) AS q (person), LATERAL (
+        chosen := ARRAY(SELECT f.id FROM unnest(places) AS p (place), unnest(people) AS q (person), LATERAL (
             SELECT j.id FROM public.alarm_journal AS j WHERE j.municipality_id = p.place AND j.person = q.person
                 AND j.person <> '' AND j.id >= low AND j.id < high AND (kinds IS NULL OR j.happening = ANY (kinds))
                 AND (area IS NULL OR j.rule_id = ANY (area))
                 AND (words IS NULL OR j.rule_id = ANY (named) OR lower(j.comment) LIKE ALL (words))
                 ORDER BY j.id DESC LIMIT many) AS f ORDER BY f.id DESC LIMIT many);
     ELSIF named IS NULL AND kinds IS NULL THEN
-        found := ARRAY(SELECT f.id FROM unnest(places) AS p (place), LATERAL (
+        chosen := ARRAY(SELECT f.id FROM unnest(places) AS p (place), LATERAL (
             SELECT j.id FROM public.alarm_journal AS j WHERE j.municipality_id = p.place AND j.id >= low AND j.id < high
                 ORDER BY j.id DESC LIMIT many) AS f ORDER BY f.id DESC LIMIT many);
     ELSIF named IS NULL THEN
-        found := ARRAY(SELECT f.id FROM unnest(places) AS p (place), unnest(kinds) AS k (kind), LATERAL (
+        chosen := ARRAY(SELECT f.id FROM unnest(places) AS p (place), unnest(kinds) AS k (kind), LATERAL (
             SELECT j.id FROM public.alarm_journal AS j WHERE j.municipality_id = p.place AND j.happening = k.kind
                 AND j.id >= low AND j.id < high ORDER BY j.id DESC LIMIT many) AS f ORDER BY f.id DESC LIMIT many);
     ELSE
         -- a row among the newest is one of a rule whose own newest is among them, and is no older than the last of these
         IF kinds IS NULL THEN
-            found := ARRAY(WITH newest AS MATERIALIZED (
+            chosen := ARRAY(WITH newest AS MATERIALIZED (
                     SELECT n.id AS rule_id, (SELECT max(j.id) FROM public.alarm_journal AS j WHERE j.rule_id = n.id
                         AND j.id >= low AND j.id < high) AS number FROM unnest(named) AS n (id)),
                 first AS MATERIALIZED (SELECT n.rule_id, n.number FROM newest AS n WHERE n.number IS NOT NULL
@@ -124,42 +141,62 @@ BEGIN
                         ORDER BY j.id DESC LIMIT many) AS f
                 ORDER BY f.id DESC LIMIT many);
         ELSE
-            found := ARRAY(WITH newest AS MATERIALIZED (
-                    SELECT n.id AS rule_id, k.kind, (SELECT max(j.id) FROM public.alarm_journal AS j WHERE j.rule_id = n.id AND j.happening = k.kind
-                        AND j.id >= low AND j.id < high) AS number FROM unnest(named) AS n (id), unnest(kinds) AS k (kind)),
+            chosen := ARRAY(WITH newest AS MATERIALIZED (
+                    SELECT n.id AS rule_id, k.kind, (SELECT max(j.id) FROM public.alarm_journal AS j WHERE j.rule_id = n.id
+                        AND j.happening = k.kind AND j.id >= low AND j.id < high) AS number
+                    FROM unnest(named) AS n (id), unnest(kinds) AS k (kind)),
                 first AS MATERIALIZED (SELECT n.rule_id, n.kind, n.number FROM newest AS n WHERE n.number IS NOT NULL
                     ORDER BY n.number DESC LIMIT many)
                 SELECT f.id FROM first AS o, LATERAL (
-                    SELECT j.id FROM public.alarm_journal AS j WHERE j.rule_id = o.rule_id AND j.happening = o.kind AND j.id < high
+                    SELECT j.id FROM public.alarm_journal AS j WHERE j.rule_id = o.rule_id AND j.happening = o.kind
+                        AND j.id < high
                         AND j.id >= (SELECT CASE WHEN count(*) < many THEN low ELSE min(f.number) END FROM first AS f)
                         ORDER BY j.id DESC LIMIT many) AS f
                 ORDER BY f.id DESC LIMIT many);
         END IF;
         IF words IS NOT NULL THEN
-            found := found || ARRAY(SELECT f.id FROM unnest(places) AS p (place), LATERAL (
+            chosen := chosen || ARRAY(SELECT f.id FROM unnest(places) AS p (place), LATERAL (
                 SELECT j.id FROM public.alarm_journal AS j WHERE j.municipality_id = p.place AND j.comment <> ''
                     AND j.id >= low AND j.id < high AND lower(j.comment) LIKE ALL (words)
                     AND (area IS NULL OR j.rule_id = ANY (area)) AND (kinds IS NULL OR j.happening = ANY (kinds))
                     ORDER BY j.id DESC LIMIT many) AS f ORDER BY f.id DESC LIMIT many);
         END IF;
     END IF;
-    RETURN QUERY WITH j AS MATERIALIZED (SELECT * FROM public.alarm_journal AS a WHERE a.id = ANY (found))
-        SELECT j.id, j.commit_time, j.source_time, j.rule_id, j.event_id, j.happening, j.previous_state, j.state,
-            j.value, j.quality, j.alarm_limit, j.priority, j.message, j.person, j.station, j.comment, j.detail,
-            j.municipality_id, t.id, t.key, t.name, coalesce(s.name, a.name), a.name
-        FROM j JOIN public.alarm_rule AS r ON r.id = j.rule_id JOIN public.tag AS t ON t.id = r.tag_id
-            JOIN public.asset AS a ON a.id = t.asset_id LEFT JOIN public.asset AS s ON s.id = a.parent_id
-        ORDER BY j.id DESC LIMIT many;
+    RETURN QUERY SELECT * FROM public.journal_rows(ARRAY(SELECT DISTINCT one FROM unnest(chosen) AS one ORDER BY one DESC
+        LIMIT many));
+END $$;
+
+-- Of what was not normal in an area at a moment: the newest rows before it, of each rule at most 20, the newest first. What
+-- they end in is how the board stood.
+CREATE FUNCTION read_opening(wanted jsonb, at timestamptz) RETURNS TABLE (id bigint, commit_time timestamptz,
+    source_time timestamptz, rule_id integer, event_id bigint, happening text, previous_state text, state text, value float8,
+    quality integer, alarm_limit float8, priority smallint, message text, person text, station text, comment text,
+    detail jsonb, municipality_id integer, tag_id integer, tag_key text, tag_name text, site text, asset text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+SET enable_bitmapscan = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    high bigint := extract(epoch FROM at) * 1000000;
+    places integer[] := ARRAY(SELECT one FROM unnest(public.my_municipality_ids()) AS one
+        WHERE wanted ->> 'municipality' IS NULL OR one = (wanted ->> 'municipality')::integer);
+BEGIN
+    RETURN QUERY SELECT * FROM public.journal_rows(ARRAY(WITH stood AS MATERIALIZED (
+            SELECT n.id AS rule_id, (SELECT j.state FROM public.alarm_journal AS j WHERE j.rule_id = n.id AND j.id < high
+                ORDER BY j.id DESC LIMIT 1) AS state FROM unnest(public.journal_rules(places, wanted, NULL)) AS n (id))
+        SELECT f.id FROM stood AS o, LATERAL (SELECT j.id FROM public.alarm_journal AS j WHERE j.rule_id = o.rule_id
+            AND j.id < high ORDER BY j.id DESC LIMIT 20) AS f WHERE o.state <> 'NORM'));
 END $$;
 """
 
 _GRANTS = """
 ALTER FUNCTION journal_people(integer[], text) OWNER TO reader_service;
 ALTER FUNCTION journal_rules(integer[], jsonb, text[]) OWNER TO reader_service;
+ALTER FUNCTION journal_rows(bigint[]) OWNER TO reader_service;
 ALTER FUNCTION search_journal(jsonb, bigint, integer) OWNER TO reader_service;
+ALTER FUNCTION read_opening(jsonb, timestamptz) OWNER TO reader_service;
 REVOKE ALL ON FUNCTION keep_message(), journal_people(integer[], text), journal_rules(integer[], jsonb, text[]),
-    search_journal(jsonb, bigint, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION search_journal(jsonb, bigint, integer) TO viewer;
+    journal_rows(bigint[]), search_journal(jsonb, bigint, integer), read_opening(jsonb, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION search_journal(jsonb, bigint, integer), read_opening(jsonb, timestamptz) TO viewer;
 SELECT seal_functions();
 """
 
@@ -171,8 +208,10 @@ def upgrade() -> None:
 
 
 _BACK = """
-DROP FUNCTION search_journal(jsonb, bigint, integer), journal_rules(integer[], jsonb, text[]), journal_people(integer[], text);
-DROP INDEX alarm_journal_place, alarm_journal_happening, alarm_journal_rule_happening, alarm_journal_person, alarm_journal_comment;
+DROP FUNCTION search_journal(jsonb, bigint, integer), read_opening(jsonb, timestamptz), journal_rows(bigint[]),
+    journal_rules(integer[], jsonb, text[]), journal_people(integer[], text);
+DROP INDEX alarm_journal_place, alarm_journal_happening, alarm_journal_rule_happening, alarm_journal_person,
+    alarm_journal_comment;
 DROP TRIGGER alarm_rule_message ON alarm_rule;
 DROP FUNCTION keep_message();
 SELECT hide_table('alarm_rule');
