@@ -439,6 +439,8 @@ class AlarmTable(QTableView):
         self.is_lit = True
         self.empty_words = "No alarms"
         self._is_wide: bool | None = None
+        # columns that its owner leaves out at any width
+        self.left_out: frozenset[int] = frozenset()
         self._kept = _Kept()
         self.board = AlarmModel(present, now, self)
         self.board.modelAboutToBeReset.connect(self._keep)
@@ -478,7 +480,7 @@ class AlarmTable(QTableView):
             self.board.is_narrow = not is_wide
             for number, column in enumerate(COLUMNS):
                 width = column.width_px if is_wide else column.narrow_px
-                self.setColumnHidden(number, width == 0 and number != MESSAGE)
+                self.setColumnHidden(number, number in self.left_out or (width == 0 and number != MESSAGE))
                 if width:
                     self.setColumnWidth(number, width)
         super().resizeEvent(event)

@@ -1,6 +1,6 @@
 """A period of the journal played again: the board as it stood at any moment of it, by the alarm's own machine."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -68,7 +68,7 @@ def played(alarm: Alarm, entry: JournalEntry, rule: AlarmRule) -> Alarm:
     """
     event = event_of(entry)
     if event is None:
-        return alarm
+        return alarm if alarm.state is entry.state else as_told(alarm, entry, entry.state)
     try:
         after, _ = step(alarm, event, rule)
     except IllegalTransition:
@@ -129,6 +129,11 @@ class Replay:
     def next_time(self) -> datetime | None:
         """Return when something happens next."""
         return self._times[self._place] if self._place < len(self._rows) else None
+
+    def previous_time(self) -> datetime | None:
+        """Return when something happened before the newest moment in which something did."""
+        place = bisect_left(self._times, self._times[self._place - 1]) if self._place else 0
+        return self._times[place - 1] if place else None
 
     def seek(self, time: datetime) -> Set[int]:
         """Stand at a moment, what was written in it included; return the rule ids whose alarm may be another."""

@@ -104,6 +104,7 @@ def test_the_journal_alone_gives_the_board_at_every_moment(
             }
             assert shown == expected
             assert player.newest == (rows[place] if place >= 0 else None)
+            assert player.previous_time() == (at(place - 1) if place > 0 else None)
             assert player.next_time() == (at(place + 1) if place + 1 < len(rows) else None)
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from control_room.core.alarms import Happening
 from control_room.core.ports import Configuration
-from db.journal_search import JournalFilter, JournalRow, search_journal
+from db.journal_search import JournalFilter, JournalRow, read_opening, search_journal
 from tests.fakes import START
 from tests.ui.rooms import Stage, configuration
 
@@ -45,7 +45,7 @@ def row(number: int, known: Configuration, **more: Any) -> JournalRow:
         person=("m.okafor", "j.lind")[number % 2] if is_person else "",
         station="desk-1" if is_person else "",
         comment="Crew informed" if happening == "acknowledged" and number % 3 else "Pump test" if is_person else "",
-        detail={},
+        detail={"until": (time + timedelta(hours=2)).isoformat()} if happening == "shelved" else {},
         municipality_id=tag.municipality_id,
         tag_id=tag.id,
         tag_key=tag.key,
@@ -68,6 +68,13 @@ class Books:
         found = [one for one in self.rows if _is_wanted(one, wanted) and (before is None or one.id < before)]
         return sorted(found, key=lambda one: one.id, reverse=True)[:limit]
 
+    def opening(self, area: JournalFilter, at: datetime) -> Sequence[JournalRow]:
+        newest: dict[int, JournalRow] = {}
+        for one in self.rows:
+            if one.commit_time < at and area.municipality_id in (None, one.municipality_id):
+                newest[one.rule_id] = one
+        return sorted((one for one in newest.values() if one.state != "NORM"), key=lambda one: one.id, reverse=True)
+
 
 def _is_wanted(one: JournalRow, wanted: JournalFilter) -> bool:
     words = f"{one.tag_key} {one.tag_name} {one.message} {one.comment}".lower()
@@ -88,5 +95,5 @@ def keep_books(stage: Stage, count: int = 450) -> Books:
     known = configuration()
     books = Books([row(number, known) for number in range(count)])
     stage.clock.pass_s(40 * count)
-    stage.reading.answers = {**stage.reading.answers, search_journal: books.read}
+    stage.reading.answers = {**stage.reading.answers, search_journal: books.read, read_opening: books.opening}
     return books

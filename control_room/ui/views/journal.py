@@ -1,6 +1,7 @@
 """The journal: everything that ever happened to alarms, searched and read page by page, exported."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +17,15 @@ from control_room.ui.journal_filter import JournalFilterBar
 from control_room.ui.journal_words import TITLES, happening_words, place_words, tip, value_words
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
+from control_room.ui.replay_window import ReplayWindow
 from control_room.ui.view_spec import Place, ViewSpec
 from control_room.ui.words import local
 from db.journal_search import PAGE, JournalFilter, JournalRow, search_journal
 from widgets.row_table import RowColumn, RowTable
 
 _READING = "The journal is being read."
+_REPLAY = "Play the period of the area again on a board of its own"
+_NO_REPLAY = "A replay needs a period that begins: choose one."
 _NOTHING = "Nothing in the journal matches the filter."
 
 
@@ -79,6 +83,7 @@ class JournalView(QWidget):
         self.export_button = self._button(
             "Export…", "Write every row that the filter matches into a CSV or XLSX file", self.ask_where
         )
+        self.replay_button = self._button("Replay…", _REPLAY, self.open_replay)
         self._soon = QTimer(self, singleShot=True, interval=0)
 
     def _button(self, title: str, words: str, act: object) -> QPushButton:
@@ -88,7 +93,9 @@ class JournalView(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        for widget in (self.newer_button, self.count, self.older_button, self.refresh_button, self.export_button):
+        for widget in (self.newer_button, self.count, self.older_button, self.refresh_button):
+            self.filter.more.addWidget(widget)
+        for widget in (self.export_button, self.replay_button):
             self.filter.more.addWidget(widget)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
@@ -208,6 +215,18 @@ class JournalView(QWidget):
         self.newer_button.setEnabled(len(self._pages) > 1)
         self.older_button.setEnabled(self._has_older)
         self.export_button.setEnabled(self.export_row.progress is None)
+        has_start = self.filter.wanted().start is not None
+        self.replay_button.setEnabled(has_start)
+        self.replay_button.setToolTip(_REPLAY if has_start else _NO_REPLAY)
+
+    # --- the replay
+
+    def open_replay(self) -> None:
+        """Open a board of its own that plays the period and the area of the filter."""
+        wanted = self.filter.wanted()
+        if wanted.start is not None:
+            end = wanted.end or self._console.room.now()
+            ReplayWindow(self, self._console, replace(wanted, end=end)).show()
 
     # --- the export
 
