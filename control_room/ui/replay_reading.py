@@ -1,8 +1,9 @@
 """What a replay plays: the journal of a period and how the board stood before it, read page by page."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from control_room.core.alarms import (
@@ -15,7 +16,7 @@ from control_room.core.alarms import (
     Trigger,
 )
 from control_room.core.errors import ControlRoomError
-from control_room.core.replay import ReplayRow
+from control_room.core.replay import Replay, ReplayRow
 from control_room.core.tags import Quantity, Tag
 from db.journal_search import JournalFilter, JournalRow, read_opening, search_journal
 
@@ -45,6 +46,21 @@ async def read_rows(read: Read, wanted: JournalFilter, tell: Callable[[int], boo
             break
     rows += await read(partial(read_opening, area=asked, at=wanted.start))
     return rows[::-1]
+
+
+async def made_ready(rows: Sequence[JournalRow], rules: Rules) -> Replay:
+    """Return the replay of the rows, at its beginning, played through once on another thread: thousands of rows take as
+    long as several frames."""
+    return await asyncio.to_thread(partial(_played_through, rows, rules))
+
+
+def _played_through(rows: Sequence[JournalRow], rules: Rules) -> Replay:
+    made = replay_rows(rows, rules)
+    replay = Replay(made)
+    if made:
+        replay.seek(made[-1].written)
+        replay.seek(made[0].written - timedelta.resolution)
+    return replay
 
 
 def replay_rows(rows: Iterable[JournalRow], rules: Rules) -> list[ReplayRow]:

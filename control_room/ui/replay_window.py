@@ -1,6 +1,6 @@
 """The replay: a board of its own that plays a period of the journal again, to look at and not to act upon."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 
 from PySide6.QtCore import Qt, QTimer
@@ -15,7 +15,7 @@ from control_room.ui.console import Console
 from control_room.ui.journal_words import happening_words
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.period_choice import choice_box
-from control_room.ui.replay_reading import read_rows, replay_rows, tag_of
+from control_room.ui.replay_reading import made_ready, read_rows, tag_of
 from control_room.ui.words import local, municipality_name
 from db.journal_search import JournalFilter, JournalRow
 from widgets.alarm_table import NOW, AlarmFilter, AlarmRow, AlarmTable
@@ -147,18 +147,19 @@ class ReplayWindow(QDialog):
                 self.table.say_when_empty("The period is not known")
                 self.notice_bar.show_fault("There is no replay", fault)
             return
+        replay = await made_ready(rows, self._console.room.rules)
         if self._is_open:
-            self._take(rows)
+            self._take(rows, replay)
 
     def _tell(self, count: int) -> bool:
         if self._is_open:
             self.table.say_when_empty(f"The period is being read: {count:,} rows")
         return self._is_open
 
-    def _take(self, rows: list[JournalRow]) -> None:
-        room = self._console.room
-        self._tags = {row.rule_id: tag_of(row, room.tags) for row in rows}
-        self._replay = Replay(replay_rows(rows, room.rules))
+    def _take(self, rows: Sequence[JournalRow], replay: Replay) -> None:
+        tags = self._console.room.tags
+        self._tags = {row.rule_id: tag_of(row, tags) for row in {row.rule_id: row for row in rows}.values()}
+        self._replay = replay
         nothing = (
             "No alarms at this moment" if rows else "Nothing happened in the period, and nothing stood at its beginning"
         )

@@ -224,7 +224,7 @@ class JournalView(QWidget):
     def open_replay(self) -> None:
         """Open a board of its own that plays the period and the area of the filter."""
         wanted = self.filter.wanted()
-        if wanted.start is not None:
+        if wanted.start is not None and not self.filter.period.is_empty:
             end = wanted.end or self._console.room.now()
             ReplayWindow(self, self._console, replace(wanted, end=end)).show()
 
