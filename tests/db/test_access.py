@@ -104,7 +104,7 @@ ROWS_OF = (
     "SELECT 1 FROM read_alarms(-1) WHERE rule_id = {rule}",
     "SELECT 1 FROM read_journal({rule}, 9)",
     "SELECT 1 FROM search_journal('{{}}', NULL, 1000) WHERE rule_id = {rule}",
-    'SELECT 1 FROM search_journal(\'{{"text": "tank", "municipality": {place}}}\', NULL, 1000) WHERE rule_id = {rule}',
+    'SELECT 1 FROM search_journal(\'{{"text": "n", "municipality": {place}}}\', NULL, 1000) WHERE rule_id = {rule}',
     "SELECT 1 FROM read_opening('{{}}', '2100-01-01') WHERE rule_id = {rule}",
     "SELECT 1 FROM read_samples({tag}, '2000-01-01', '2100-01-01', 9)",
     "SELECT 1 FROM read_samples({tag}, '2100-01-01', '2100-01-02', 9)",
