@@ -87,7 +87,7 @@ def test_the_button_waits_for_something_to_acknowledge(view: AlarmsView, stage: 
 
 
 def test_all_visible_are_acknowledged_after_one_question(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
-    view.municipality.setCurrentText("Northfield Water")
+    view.area.setCurrentText("Northfield Water")
     view.state.setCurrentText("unacknowledged")
     shown = [(row.rule.id, row.alarm.event_id) for row in view.table.board.rows]
     assert 0 < len(shown) < 30
