@@ -96,9 +96,13 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return "<p>None.</p>"
     head = "".join(f"<th>{escape(one)}</th>" for one in titles)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows[:_LISTED])
-    more = f"<p>and {len(rows) - _LISTED:,} more</p>" if len(rows) > _LISTED else ""
-    return f"<table cellspacing='0'><tr>{head}</tr>{body}</table>{more}"
+    # what a row is called stays on one line
+    body = "".join(
+        f"<tr><td style='white-space:nowrap'>{escape(first)}</td>{''.join(f'<td>{escape(cell)}</td>' for cell in more)}</tr>"
+        for first, *more in rows[:_LISTED]
+    )
+    rest = f"<p>and {len(rows) - _LISTED:,} more</p>" if len(rows) > _LISTED else ""
+    return f"<table cellspacing='0'><tr>{head}</tr>{body}</table>{rest}"
 
 
 def picture(bars: BinBars) -> QImage:

@@ -47,6 +47,7 @@ class AlarmReportView(QWidget):
         # a report needs a period that begins
         self.period.box.setItemData(ANY_TIME, 0, Qt.ItemDataRole.UserRole - 1)
         self.period.box.setCurrentIndex(LAST_WEEK)
+        self.period.box.setMinimumContentsLength(9)
         self.area = choice_box(self, 16)
         self.make_button = self._button("Make report", "Read the period and reckon its figures", self.make)
         self.csv_button = self._button("Export…", "Write the figures into a CSV or XLSX file", self.ask_table)
