@@ -28,8 +28,9 @@ from control_room.core.samples import Sample
 from control_room.core.tags import Tag
 from widgets.alarm_symbol import paint_alarm_symbol
 from widgets.column_header import Arrangement, ColumnHeader
+from widgets.hold_words import aside_text, hold_lines, left_text
 from widgets.palette import LIGHT, Palette
-from widgets.quality import STATE_WORDS, age_text, explanation
+from widgets.quality import STATE_WORDS, explanation
 from widgets.value_cell import aged_text, fitting, paint_value
 
 Index = QModelIndex | QPersistentModelIndex
@@ -111,9 +112,8 @@ def _narrow_state_text(row: AlarmRow) -> str:
 
 
 def _by_text(row: AlarmRow) -> str:
-    aside = row.alarm.out_of_service or row.alarm.shelving
-    if aside is not None:
-        return f"{aside.person}: {aside.reason}"
+    if aside := aside_text(row.alarm):
+        return aside
     if not row.alarm.acknowledged_by:
         return ""
     return f"{row.alarm.acknowledged_by}, {time_text(row.alarm.acknowledged_time)}"
@@ -350,9 +350,8 @@ class AlarmModel(QAbstractTableModel):
         """Return a cell's words."""
         if column == NOW:
             return aged_text(row.tag, self.present(row.tag.id), self.now())
-        if column == STATE and row.alarm.state is AlarmState.SHELVED and row.alarm.shelving is not None:
-            left_s = (row.alarm.shelving.until - self.now()).total_seconds()
-            return f"{age_text(left_s)} left"
+        if column == STATE and (left := left_text(row.alarm, self.now())):
+            return left
         if column == STATE and self.is_narrow:
             return _narrow_state_text(row)
         return COLUMNS[column].text(row)
@@ -373,8 +372,9 @@ class AlarmModel(QAbstractTableModel):
             since = f"{service.since.astimezone():%Y-%m-%d %H:%M}"
             order = f", work order {service.work_order}" if service.work_order else ""
             lines.append(f"out of service since {since} by {service.person}{order}: {service.reason}")
-        elif row.alarm.acknowledged_by and shelving is None:
+        elif row.alarm.acknowledged_by and not row.alarm.is_suppressed:
             lines.append(f"acknowledged by {_by_text(row)}")
+        lines += hold_lines(row.alarm)
         return "\n".join(lines)
 
 
@@ -556,7 +556,7 @@ class AlarmTable(QTableView):
 
     def show_present(self) -> None:
         """Paint the present values anew, and of what is shelved the time that is left."""
-        if self.board.counts[AlarmState.SHELVED]:
+        if self.board.counts[AlarmState.SHELVED] or self.board.counts[AlarmState.SUPPRESSED_BY_DESIGN]:
             self.viewport().update()
             return
         left = self.columnViewportPosition(NOW)

@@ -6,18 +6,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from control_room.core.alarms import (
+    SUPPRESSED,
     TO_ACKNOWLEDGE,
     Acknowledged,
     Alarm,
     AlarmEvent,
     AlarmRule,
     AlarmState,
+    Disabled,
+    Enabled,
     Happening,
+    Held,
+    Hold,
+    HoldKind,
     IllegalTransition,
     JournalEntry,
     OutOfService,
     Raised,
     ReAlarmed,
+    Released,
     Reset,
     Returned,
     ReturnedToService,
@@ -36,6 +43,8 @@ _PLAIN: Mapping[str, Callable[[datetime, str, str], AlarmEvent]] = {
     Happening.UNSHELVED: Unshelved,
     Happening.IN_SERVICE: ReturnedToService,
     Happening.REALARMED: ReAlarmed,
+    Happening.DISABLED: Disabled,
+    Happening.ENABLED: Enabled,
 }
 
 
@@ -53,8 +62,23 @@ def event_of(entry: JournalEntry) -> AlarmEvent | None:
             return Shelved(time, _until(entry), person, words, entry.detail.get("is_one_shot", False))
         case Happening.OUT_OF_SERVICE:
             return TakenOutOfService(time, person, words, entry.detail.get("work_order", ""))
+        case Happening.SUPPRESSED | Happening.WORK_BEGUN:
+            return Held(time, _hold(entry), person)
+        case Happening.UNSUPPRESSED | Happening.WORK_ENDED:
+            return Released(time, *_hold_key(entry), person, words)
     make = _PLAIN.get(entry.happening)
     return make(time, person, words) if make else None
+
+
+def _hold_key(entry: JournalEntry) -> tuple[HoldKind, int]:
+    kind, _, number = entry.detail["hold"].partition(":")
+    return HoldKind(kind), int(number)
+
+
+def _hold(entry: JournalEntry) -> Hold:
+    detail = entry.detail
+    until = datetime.fromisoformat(detail["until"]) if detail["until"] else None
+    return Hold(*_hold_key(entry), entry.time, until, entry.comment, detail["by"], detail["work_order"])
 
 
 def _until(entry: JournalEntry) -> datetime:
@@ -79,7 +103,9 @@ def played(alarm: Alarm, entry: JournalEntry, rule: AlarmRule) -> Alarm:
 
 def as_told(alarm: Alarm, entry: JournalEntry, state: AlarmState) -> Alarm:
     """Return the alarm in a state that the journal tells of; what it does not tell stays as it was."""
-    is_aside = state in (AlarmState.SHELVED, AlarmState.OUT_OF_SERVICE)
+    is_aside = state in SUPPRESSED
+    is_design = state is AlarmState.SUPPRESSED_BY_DESIGN
+    by_design = alarm.held_by(HoldKind.DESIGN) or (Hold(HoldKind.DESIGN, 0, entry.time, None, entry.comment),)
     shelving = alarm.shelving or Shelving(entry.time, _until(entry), entry.person, entry.comment)
     service = alarm.out_of_service or OutOfService(entry.time, entry.person, entry.comment)
     return replace(
@@ -90,6 +116,7 @@ def as_told(alarm: Alarm, entry: JournalEntry, state: AlarmState) -> Alarm:
         is_latched=state in (AlarmState.LATCHED_UNACKNOWLEDGED, AlarmState.LATCHED_ACKNOWLEDGED),
         shelving=shelving if state is AlarmState.SHELVED else None,
         out_of_service=service if state is AlarmState.OUT_OF_SERVICE else None,
+        holds=by_design if is_design else (),
         raised_time=alarm.raised_time or (None if state is AlarmState.NORMAL else entry.time),
         value=entry.value,
         quality=entry.quality,

@@ -24,6 +24,12 @@ HAPPENING_WORDS: Mapping[str, str] = {
     Happening.IN_SERVICE: "back in service",
     Happening.REALARMED: "announced again",
     Happening.COMMENTED: "note",
+    Happening.SUPPRESSED: "suppressed by design",
+    Happening.UNSUPPRESSED: "suppressed no more",
+    Happening.WORK_BEGUN: "planned work begun",
+    Happening.WORK_ENDED: "planned work ended",
+    Happening.DISABLED: "disabled",
+    Happening.ENABLED: "enabled",
 }
 TITLES = (
     "written_utc",

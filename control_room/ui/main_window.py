@@ -142,6 +142,8 @@ class MainWindow(QMainWindow):
         jumps.map_wanted.connect(lambda _: self.bring("map"))
         jumps.alarms_wanted.connect(lambda *_: self.bring("alarms"))
         jumps.alarm_wanted.connect(lambda _: self.bring("alarms"))
+        jumps.work_wanted.connect(lambda _: self.bring("planned_work"))
+        jumps.notice_wanted.connect(self.notice_bar.say)
         jumps.tree_wanted.connect(lambda _: self.bring("navigation"))
         self.banner.alarm_clicked.connect(jumps.alarm_wanted)
         self.banner.board_wanted.connect(lambda: self.bring("alarms"))

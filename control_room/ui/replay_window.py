@@ -23,7 +23,12 @@ from widgets.alarm_table import NOW, AlarmFilter, AlarmRow, AlarmTable
 TICK_MS = 100
 # so many seconds of then in one of now
 SPEEDS = (1, 10, 60, 600, 3600)
-_SHELVES = (None, "Alarms"), (AlarmState.SHELVED, "Shelved"), (AlarmState.OUT_OF_SERVICE, "Out of service")
+_SHELVES = (
+    (None, "Alarms"),
+    (AlarmState.SHELVED, "Shelved"),
+    (AlarmState.SUPPRESSED_BY_DESIGN, "Suppressed"),
+    (AlarmState.OUT_OF_SERVICE, "Out of service"),
+)
 _SIZE_PX = (1180, 620)
 # the coloured edge, as wide as the theme makes it
 _EDGE_PX, _PAD_PX = 5, 5

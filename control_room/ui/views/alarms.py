@@ -38,7 +38,12 @@ _KEY = "alarms"
 # by their place in the list: Qt would turn them into plain numbers and words
 _PRIORITIES = (None, *Priority)
 _STATES = (None, *(one for one in AlarmState if one is not AlarmState.NORMAL and one not in SUPPRESSED))
-_SHELVES = (None, "Alarms"), (AlarmState.SHELVED, "Shelved"), (AlarmState.OUT_OF_SERVICE, "Out of service")
+_SHELVES = (
+    (None, "Alarms"),
+    (AlarmState.SHELVED, "Shelved"),
+    (AlarmState.SUPPRESSED_BY_DESIGN, "Suppressed"),
+    (AlarmState.OUT_OF_SERVICE, "Out of service"),
+)
 # of refusals that differ, so many are told word by word
 _TOLD = 3
 _TITLE_LENGTH = 28
@@ -275,7 +280,13 @@ class AlarmsView(QWidget):
             return f"No alarms known: {room.trouble.words}"
         if not room.knows_alarms:
             return "The alarms are being read"
-        nothing = ("No alarms", "Nothing is shelved", "Nothing is out of service")[self.shelves.currentIndex()]
+        words = (
+            "No alarms",
+            "Nothing is shelved",
+            "Nothing is suppressed by a known cause",
+            "Nothing is out of service",
+        )
+        nothing = words[self.shelves.currentIndex()]
         return "No alarm matches the filter" if board.all_count else nothing
 
     def _login(self) -> str:

@@ -8,7 +8,7 @@ rows with a comment, never in all rows.
 from alembic import op
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0007"
 
 _TABLES = """
 -- rows from before they were numbered by the clock
