@@ -141,6 +141,8 @@ alarm_rule = Table(
     Column("other_tag_id", ForeignKey("tag.id")),
     Column("window_s", Float, nullable=False, server_default=text("60")),
     Column("re_alarm_s", Float, nullable=False, server_default=text("0")),
+    # what raises it when it is true; tags by their keys
+    Column("expression", Text, nullable=False, server_default=""),
     UniqueConstraint("tag_id", "kind"),
 )
 # partitioned by day of source_time, names sample_YYYYMMDD; sample_default takes what has no sane time

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 
+from control_room.core.expressions import Expression
+
 
 class AlarmKind(StrEnum):
     """What an alarm watches."""
@@ -25,6 +27,7 @@ class AlarmKind(StrEnum):
     DEVIATION = "DEV"
     RATE = "ROC"
     STALE = "STALE"
+    EXPRESSION = "EXPR"
 
 
 # what watches a value of the tag itself
@@ -88,7 +91,8 @@ class AlarmRule:
     """One alarm of one tag. What `limit` means depends on the kind, and each kind's file in core/rules says it.
 
     HH, H, L, LL: a value, and `deadband` as well, in the tag's unit. DEV: how far from `other_tag_id`. ROC: units per minute
-    over `window_s`. STATE: the number of a state. STALE: seconds. BAD and DISC have none.
+    over `window_s`. STATE: the number of a state. STALE: seconds. BAD, DISC and EXPR have none.
+    `expression`: of EXPR, what raises it when it is true; `inputs` are the tags that it names, in its order.
     `on_delay_s`: the condition must hold without break for so long before the alarm is raised.
     `off_delay_s`: the condition must be gone without break for so long before it returns.
     `is_latching`: when the condition is gone the alarm stays until a person resets it.
@@ -110,6 +114,8 @@ class AlarmRule:
     other_tag_id: int | None = None
     window_s: float = 60.0
     re_alarm_s: float = 0.0
+    expression: Expression | None = None
+    inputs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

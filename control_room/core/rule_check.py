@@ -6,6 +6,7 @@ from math import isfinite
 
 from control_room.core.alarms import PAIRED, AlarmKind
 from control_room.core.errors import BadOption
+from control_room.core.expressions import BadExpression, parse_condition
 from control_room.core.plant import PlantRule, PlantTag
 
 # from the lowest limit to the highest
@@ -56,6 +57,7 @@ def _faults_of(rule: PlantRule, tag: PlantTag, keys: Set[str]) -> Iterator[str]:
     if rule.kind is AlarmKind.STATE and not (rule.limit.is_integer() and 0 <= rule.limit < len(tag.states)):
         yield f"names the state {rule.limit:g}, and the tag has {len(tag.states)}"
     yield from _faults_of_pair(rule, tag, keys)
+    yield from _faults_of_expression(rule, keys)
 
 
 def _faults_of_pair(rule: PlantRule, tag: PlantTag, keys: Set[str]) -> Iterator[str]:
@@ -66,3 +68,14 @@ def _faults_of_pair(rule: PlantRule, tag: PlantTag, keys: Set[str]) -> Iterator[
         yield "needs another tag to compare with"
     elif rule.other not in keys:
         yield f"compares with {rule.other}, which is no tag of this plant"
+
+
+def _faults_of_expression(rule: PlantRule, keys: Set[str]) -> Iterator[str]:
+    if rule.kind is not AlarmKind.EXPRESSION:
+        if rule.expression:
+            yield "has an expression, and such a rule has none"
+        return
+    try:
+        parse_condition(rule.expression, keys)
+    except BadExpression as fault:
+        yield f"has an expression that {fault}"

@@ -12,7 +12,7 @@ from control_room.core.alarms import PAIRED, AlarmKind, AlarmRule, ProcessChange
 from control_room.core.conditions import Condition, begin_silence, judge, settle
 from control_room.core.errors import PASSING
 from control_room.core.ports import AlarmStore
-from control_room.core.rules.bad_quality import is_untrusted
+from control_room.core.rules.bad_quality import trusted_value
 from control_room.core.samples import Sample
 from control_room.services.tasks import Commit
 
@@ -33,7 +33,7 @@ class AlarmDesk:
         self._rules_by_tag: dict[int, tuple[AlarmRule, ...]] = {}
         self._conditions: dict[int, Condition] = {}
         self._numbers: dict[int, int] = {}
-        # of tags that a rule compares with others, the newest trusted value
+        # of tags that are judged together with others, the newest value as far as it may be trusted
         self._values: dict[int, float] = {}
         self._compared: frozenset[int] = frozenset()
         self._due: list[tuple[datetime, int]] = []
@@ -56,13 +56,15 @@ class AlarmDesk:
         """Judge by `rules` from now on; the alarm of a rule that is gone returns to normal."""
         by_tag: defaultdict[int, list[AlarmRule]] = defaultdict(list)
         self._rules = {rule.id: rule for rule in rules}
-        others = [(rule, rule.other_tag_id) for rule in self._rules.values() if rule.kind in PAIRED]
-        pairs = [(rule, other) for rule, other in others if other is not None and other != rule.tag_id]
+        compared: set[int] = set()
         for rule in self._rules.values():
-            by_tag[rule.tag_id].append(rule)
-        for rule, other in pairs:
-            by_tag[other].append(rule)
-        self._compared = frozenset(tag_id for rule, other in pairs for tag_id in (rule.tag_id, other))
+            judged_by = _judged_by(rule)
+            for tag_id in judged_by:
+                by_tag[tag_id].append(rule)
+            if rule.kind in PAIRED or rule.kind is AlarmKind.EXPRESSION:
+                # the own value too: the board says it as the alarm comes
+                compared.update(judged_by, (rule.tag_id,))
+        self._compared = frozenset(compared)
         self._values = {tag_id: value for tag_id, value in self._values.items() if tag_id in self._compared}
         self._rules_by_tag = {tag_id: tuple(of_tag) for tag_id, of_tag in by_tag.items()}
         for rule_id in self._conditions.keys() - self._rules.keys():
@@ -82,13 +84,21 @@ class AlarmDesk:
         """Judge samples in order; what changes is recorded by run()."""
         rules_by_tag, conditions, compared, values = self._rules_by_tag, self._conditions, self._compared, self._values
         for sample in samples:
-            if sample.tag_id in compared and sample.value is not None and not is_untrusted(sample.quality):
-                values[sample.tag_id] = sample.value
+            if sample.tag_id in compared:
+                self._remember(sample)
             for rule in rules_by_tag.get(sample.tag_id, ()):
                 before = conditions.get(rule.id, _NORMAL)
                 after, events = judge(rule, before, sample, values.get)
                 if after is not before:
                     self._accept(rule.id, after, events)
+
+    def _remember(self, sample: Sample) -> None:
+        value = trusted_value(sample)
+        if value is None:
+            # compared with an old one, what is trusted could end an alarm that still holds
+            self._values.pop(sample.tag_id, None)
+        else:
+            self._values[sample.tag_id] = value
 
     def _accept(self, rule_id: int, condition: Condition, events: Iterable[ProcessEvent]) -> None:
         self._conditions[rule_id] = condition
@@ -174,6 +184,15 @@ class AlarmDesk:
         # a database that is away does what is due when it is back
         with suppress(*PASSING):
             await self._store.pass_time()
+
+
+def _judged_by(rule: AlarmRule) -> tuple[int, ...]:
+    """Return the tags whose samples say whether the rule's condition holds."""
+    if rule.kind is AlarmKind.EXPRESSION:
+        return rule.inputs
+    if rule.kind in PAIRED and rule.other_tag_id not in (None, rule.tag_id):
+        return (rule.tag_id, rule.other_tag_id)
+    return (rule.tag_id,)
 
 
 _NORMAL = Condition()

@@ -51,6 +51,7 @@ def _condition(rule: AlarmRule, tag: Tag, tags: Mapping[int, Tag]) -> str:
         AlarmKind.DEVIATION: f"Comes when it is {limit} or more away from {name}{deadband}",
         AlarmKind.RATE: f"Comes when it changes by {limit} a minute or more, over {rule.window_s:g} s{deadband}",
         AlarmKind.STALE: f"Comes when nothing was heard for {rule.limit:g} s",
+        AlarmKind.EXPRESSION: f"Comes when this is true: {rule.expression.text if rule.expression else '?'}",
     }[rule.kind]
 
 
