@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from control_room.core.alarms import PAIRED, AlarmKind, AlarmRule, ProcessChange, ProcessEvent, Raised, Returned
 from control_room.core.conditions import Condition, begin_silence, judge, settle
 from control_room.core.errors import PASSING
+from control_room.core.lateness import Known, follow
 from control_room.core.ports import AlarmStore
 from control_room.core.rules.bad_quality import trusted_value
 from control_room.core.samples import Sample
@@ -36,6 +37,8 @@ class AlarmDesk:
         # of tags that are judged together with others, the newest value as far as it may be trusted
         self._values: dict[int, float] = {}
         self._compared: frozenset[int] = frozenset()
+        # when the newest of each tag was measured: what is older is history
+        self._known: dict[int, Known] = {}
         self._due: list[tuple[datetime, int]] = []
         # of each rule in that heap, when it is looked at next: a delay that begins anew needs no second place
         self._awaited: dict[int, datetime] = {}
@@ -44,6 +47,7 @@ class AlarmDesk:
         self._commit = Commit[None]()
         self._looked = clock()
         self.raised = 0
+        self.late = 0
         self.trouble = ""
 
     async def load(self) -> None:
@@ -81,9 +85,11 @@ class AlarmDesk:
         return sum(condition.is_active for condition in self._conditions.values())
 
     def take(self, samples: Sequence[Sample]) -> None:
-        """Judge samples in order; what changes is recorded by run()."""
+        """Judge samples in order, but for late ones; what changes is recorded by run()."""
         rules_by_tag, conditions, compared, values = self._rules_by_tag, self._conditions, self._compared, self._values
         for sample in samples:
+            if self._is_late(sample):
+                continue
             if sample.tag_id in compared:
                 self._remember(sample)
             for rule in rules_by_tag.get(sample.tag_id, ()):
@@ -91,6 +97,14 @@ class AlarmDesk:
                 after, events = judge(rule, before, sample, values.get)
                 if after is not before:
                     self._accept(rule.id, after, events)
+
+    def _is_late(self, sample: Sample) -> bool:
+        before = self._known.get(sample.tag_id)
+        after, is_late = follow(before, sample)
+        if after is not None and after is not before:
+            self._known[sample.tag_id] = after
+        self.late += is_late
+        return is_late
 
     def _remember(self, sample: Sample) -> None:
         value = trusted_value(sample)

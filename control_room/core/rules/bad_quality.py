@@ -19,6 +19,11 @@ def trusted_value(sample: Sample) -> float | None:
     return None if value is None or is_untrusted(sample.quality) or not isfinite(value) else value
 
 
+def is_of_the_device(sample: Sample) -> bool:
+    """Return whether the device itself said it, its time included; what is marked on the way bears the time of the mark."""
+    return grade(sample.quality) is not Grade.STALE and sample.quality not in _NOT_OF_THE_DEVICE
+
+
 def is_reported_bad(quality: int, was_bad: bool) -> bool:
     """Return whether the alarm's condition holds: bad, as the device says it.
 
