@@ -203,6 +203,7 @@ def as_alarm(row: Row[Any]) -> Alarm:
         acknowledged_by=row.acknowledged_by,
         value=row.value,
         quality=row.quality,
+        first_out_time=row.first_out_time,
     )
 
 

@@ -143,7 +143,9 @@ alarm_rule = Table(
     Column("re_alarm_s", Float, nullable=False, server_default=text("0")),
     # what raises it when it is true; tags by their keys
     Column("expression", Text, nullable=False, server_default=""),
+    Column("first_out_group", Text, nullable=False, server_default=""),
     UniqueConstraint("tag_id", "kind"),
+    Index("alarm_rule_first_out", "municipality_id", "first_out_group", postgresql_where=text("first_out_group <> ''")),
 )
 # partitioned by day of source_time, names sample_YYYYMMDD; sample_default takes what has no sane time
 sample = Table(
@@ -200,6 +202,8 @@ alarm = Table(
     Column("out_of_service_by", Text, nullable=False, server_default=""),
     Column("out_of_service_reason", Text, nullable=False, server_default=""),
     Column("work_order", Text, nullable=False, server_default=""),
+    # when the first of its group was raised, of that one only; a trigger fills it in
+    Column("first_out_time", Time),
     Index("alarm_standing", "acknowledged_time", postgresql_where=text("is_active AND is_acknowledged")),
     Index("alarm_shelved_until", "shelved_until", postgresql_where=text("shelved_until IS NOT NULL")),
 )

@@ -103,6 +103,7 @@ def _read_rules(database: Connection, tags: Iterable[Tag]) -> Iterable[AlarmRule
             other_tag_id=row.other_tag_id,
             window_s=row.window_s,
             re_alarm_s=row.re_alarm_s,
+            first_out_group=row.first_out_group,
             **_read_expression(row, ids),
         )
         for row in rows
@@ -200,6 +201,7 @@ def _import_rules(database: Connection, tags: Mapping[int, PlantTag]) -> None:
             "window_s": rule.window_s,
             "re_alarm_s": rule.re_alarm_s,
             "expression": rule.expression,
+            "first_out_group": rule.first_out_group,
             "off_delay_s": rule.off_delay_s,
             "message": rule.message,
         }

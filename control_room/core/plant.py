@@ -41,6 +41,7 @@ class PlantRule:
     window_s: float = 60.0
     re_alarm_s: float = 0.0
     expression: str = ""
+    first_out_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

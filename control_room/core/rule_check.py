@@ -1,5 +1,6 @@
 """What is wrong with the alarm rules of a plant, tag by tag and in words, before anything of it is saved."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from itertools import pairwise
 from math import isfinite
@@ -13,12 +14,14 @@ from control_room.core.plant import PlantRule, PlantTag
 _ORDER = (AlarmKind.LL, AlarmKind.L, AlarmKind.H, AlarmKind.HH)
 _NEEDS_LIMIT = frozenset({AlarmKind.DEVIATION, AlarmKind.RATE, AlarmKind.STALE})
 _TOLD = 5
+_GROUP_LENGTH = 100
 
 
 def check_rules(tags: Sequence[PlantTag]) -> None:
     """Raise BadOption with the first faults by name, and how many more there are."""
     keys = {tag.key for tag in tags}
     found = [f"{tag.key}: {fault}" for tag in tags for fault in _faults(tag, keys)]
+    found += _faults_of_groups(tags)
     if found:
         more = f" and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
         raise BadOption(f"Alarm rules are wrong: {'; '.join(found[:_TOLD])}{more}.", advice="Correct these rules.")
@@ -68,6 +71,16 @@ def _faults_of_pair(rule: PlantRule, tag: PlantTag, keys: Set[str]) -> Iterator[
         yield "needs another tag to compare with"
     elif rule.other not in keys:
         yield f"compares with {rule.other}, which is no tag of this plant"
+
+
+def _faults_of_groups(tags: Sequence[PlantTag]) -> Iterator[str]:
+    members = [(rule.first_out_group, tag, rule) for tag in tags for rule in tag.rules if rule.first_out_group]
+    sizes = Counter(group for group, _, _ in members)
+    for group, tag, rule in members:
+        if len(group) > _GROUP_LENGTH:
+            yield f"{tag.key}: {rule.kind} has a first-out group whose name is longer than {_GROUP_LENGTH} characters"
+        elif sizes[group] < 2:
+            yield f"{tag.key}: {rule.kind} is alone in the first-out group '{group}'"
 
 
 def _faults_of_expression(rule: PlantRule, keys: Set[str]) -> Iterator[str]:

@@ -1,5 +1,5 @@
-"""Alarms: 100,000 rules on the desk beside a plain loop over them, as many expressions beside the same written in Python, and a flood through the state machine of the database
-beside bare rows of the same journal, in the same run.
+"""Alarms: 100,000 rules on the desk beside a plain loop over them, as many expressions beside the same written in Python, and a
+flood through the state machine of the database beside bare rows of the same journal, in the same run.
 
 The plain loop compares each value with the limits of its tag and knows neither delays nor quality. In the flood every alarm is
 raised and returned; the machine judges each, writes alarm and journal, and wakes the seats once a batch. The bare way inserts

@@ -60,6 +60,7 @@ PEOPLE_CALL = frozenset(
 # each gives rows by policies alone, and is the reader's own
 READS = frozenset(
     {"read_latest", "read_alarms", "newest_alarm_seq", "read_journal", "read_announced", "read_samples", "read_columns"}
+    | {"read_turns"}
 )
 CALLS: Mapping[str, frozenset[str]] = {
     "person": PEOPLE_CALL,

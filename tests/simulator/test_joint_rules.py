@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from control_room.core.alarms import AlarmKind
 from control_room.core.expressions import parse_condition
 from control_room.core.plant import PlantTag
 from control_room.core.rule_check import check_rules
@@ -45,3 +46,6 @@ def test_the_demo_has_such_rules_and_they_can_be_meant(tmp_path: Path) -> None:
     tags = [one.tag for one in model.instruments]
     check_rules(tags)
     assert [tag.key for tag in tags for rule in tag.rules if rule.expression] == ["PU01.power", "PU02.power"]
+    grouped = [(tag.key, rule.kind) for tag in tags for rule in tag.rules if rule.first_out_group == "PU01 trip"]
+    assert {("PU01.trip", AlarmKind.H), ("PU01.state", AlarmKind.DISCREPANCY)} < set(grouped)
+    assert all(key.startswith("PU01.") and kind is not AlarmKind.BAD for key, kind in grouped)
