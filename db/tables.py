@@ -144,6 +144,9 @@ alarm_rule = Table(
     # what raises it when it is true; tags by their keys
     Column("expression", Text, nullable=False, server_default=""),
     Column("first_out_group", Text, nullable=False, server_default=""),
+    Column("is_disabled", Boolean, nullable=False, server_default=text("false")),
+    # what `message` was before, the newest last; a trigger fills it in
+    Column("former_messages", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     UniqueConstraint("tag_id", "kind"),
     Index("alarm_rule_first_out", "municipality_id", "first_out_group", postgresql_where=text("first_out_group <> ''")),
 )
@@ -204,10 +207,13 @@ alarm = Table(
     Column("work_order", Text, nullable=False, server_default=""),
     # when the first of its group was raised, of that one only; a trigger fills it in
     Column("first_out_time", Time),
+    # by key ("design:7", "work:12"): since, until, words, by, work_order
+    Column("holds", JSONB, nullable=False, server_default=text("'{}'")),
+    Index("alarm_held", "rule_id", postgresql_where=text("holds <> '{}'::jsonb")),
     Index("alarm_standing", "acknowledged_time", postgresql_where=text("is_active AND is_acknowledged")),
     Index("alarm_shelved_until", "shelved_until", postgresql_where=text("shelved_until IS NOT NULL")),
 )
-# append-only
+# append-only; numbered by the clock: microseconds since 1970
 alarm_journal = Table(
     "alarm_journal",
     metadata,
@@ -232,6 +238,65 @@ alarm_journal = Table(
     Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
     Index("alarm_journal_rule", "rule_id", "id"),
     Index("alarm_journal_time", "commit_time"),
+    Index("alarm_journal_place", "municipality_id", "id"),
+    Index("alarm_journal_happening", "municipality_id", "happening", "id"),
+    Index("alarm_journal_rule_happening", "rule_id", "happening", "id"),
+    Index("alarm_journal_person", "municipality_id", "person", "id", postgresql_where=text("person <> ''")),
+    Index(
+        "alarm_journal_comment",
+        "municipality_id",
+        "id",
+        postgresql_include=["comment"],
+        postgresql_where=text("comment <> ''"),
+    ),
+)
+# while a cause is there (an odd number), its consequences are suppressed, and until `ends_time`
+suppression = Table(
+    "suppression",
+    metadata,
+    _any_id("suppression"),
+    _municipality(),
+    Column("name", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    # an alarm is the cause, or a condition of a tag
+    Column("cause_rule_id", ForeignKey("alarm_rule.id", ondelete="SET NULL")),
+    Column("cause_tag_id", ForeignKey("tag.id")),
+    Column("kind", Text, nullable=False),
+    Column("cause_limit", Float, nullable=False),
+    Column("deadband", Float, nullable=False),
+    Column("on_delay_s", Float, nullable=False),
+    Column("delay_s", Float, nullable=False),
+    Column("is_retired", Boolean, nullable=False, server_default=text("false")),
+    Column("number", BigInteger, nullable=False, server_default=text("0")),
+    Column("since", Time),
+    Column("ends_time", Time),
+    UniqueConstraint("municipality_id", "name"),
+)
+suppression_consequence = Table(
+    "suppression_consequence",
+    metadata,
+    Column("suppression_id", ForeignKey("suppression.id"), primary_key=True),
+    Column("rule_id", ForeignKey("alarm_rule.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("municipality_id", Integer, nullable=False),
+)
+# without an asset: of the whole municipality
+planned_work = Table(
+    "planned_work",
+    metadata,
+    _any_id("planned_work"),
+    _municipality(),
+    Column("asset_id", ForeignKey("asset.id")),
+    Column("work_order", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("station", Text, nullable=False),
+    Column("planned_time", Time, nullable=False, server_default=text("now()")),
+    Column("begin_time", Time, nullable=False),
+    Column("end_time", Time, nullable=False),
+    Column("begun_time", Time),
+    Column("ended_time", Time),
+    Column("ended_by", Text, nullable=False, server_default=""),
+    Index("planned_work_open", "end_time", postgresql_where=text("ended_time IS NULL")),
 )
 link_status = Table(
     "link_status",

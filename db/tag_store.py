@@ -11,9 +11,11 @@ from control_room.core.expressions import BadExpression, Expression, parse_condi
 from control_room.core.plant import Plant, PlantTag, with_link_tags
 from control_room.core.ports import Configuration
 from control_room.core.rule_check import check_rules
+from control_room.core.suppression_check import check_suppressions
 from control_room.core.tags import Connection as PlantLink
 from control_room.core.tags import Municipality, Quantity, Tag
 from db.network_store import write_network
+from db.suppression_store import import_suppressions, read_suppressions
 from db.tables import alarm_rule, asset, connection, municipality, tag
 
 # drivers, services and screens read the same table, only the collector needs (and may read) the settings
@@ -46,6 +48,7 @@ def read_configuration(database: Connection, *, with_settings: bool = False) -> 
         ),
         tags=tags,
         rules=tuple(_read_rules(database, tags)),
+        suppressions=tuple(read_suppressions(database)),
     )
 
 
@@ -105,6 +108,7 @@ def _read_rules(database: Connection, tags: Iterable[Tag]) -> Iterable[AlarmRule
             re_alarm_s=row.re_alarm_s,
             first_out_group=row.first_out_group,
             **_read_expression(row, ids),
+            is_disabled=row.is_disabled,
         )
         for row in rows
     )
@@ -134,6 +138,7 @@ def import_plant(database: Connection, plant: Plant) -> None:
     plant = with_link_tags(plant)
     check_rules(plant.tags)
     [municipality_id] = _merge(database, municipality, ["key"], [{"key": plant.key, "name": plant.name}])
+    check_suppressions(plant)
     write_network(database, municipality_id, plant)
     connections = _import_connections(database, municipality_id, plant)
     assets = _import_assets(database, municipality_id, plant.tags)
@@ -143,6 +148,7 @@ def import_plant(database: Connection, plant: Plant) -> None:
         update(tag).where(tag.c.municipality_id == municipality_id, tag.c.id.not_in(tag_ids)).values(is_retired=True)
     )
     _import_rules(database, dict(zip(tag_ids, plant.tags, strict=True)))
+    import_suppressions(database, municipality_id, plant, dict(zip(tag_ids, plant.tags, strict=True)))
     database.execute(text("NOTIFY configuration"))
 
 

@@ -11,6 +11,7 @@ from control_room.core.errors import ControlRoomError
 from control_room.ui.alarm_words import first_out_words, lasted_words, note_words, rule_words
 from control_room.ui.console import Console
 from control_room.ui.notice_bar import NoticeBar
+from control_room.ui.suppression_words import suppression_words
 from control_room.ui.words import local
 from db.alarm_journal import Occurrence, read_occurrences
 from widgets.alarm_table import AlarmRow, time_text
@@ -79,6 +80,7 @@ class WhyDialog(QDialog):
             f"{row.message}\n{row.place} › {row.tag.asset}, {row.tag.name} ({row.tag.key}), priority {int(row.rule.priority)}",
             rule_words(row.rule, row.tag, room.tags),
             first_out_words(row, others),
+            *suppression_words(room, self._console.alarms.rows, row),
             self._around(),
         ]
         return "\n\n".join(part for part in parts if part)

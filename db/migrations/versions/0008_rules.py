@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 _TABLES = """
 ALTER TABLE alarm_rule ADD COLUMN expression text DEFAULT '' NOT NULL,
