@@ -206,7 +206,7 @@ class AlarmFilter:
         if not self.text:
             return True
         tag = row.tag
-        text = f"{row.place} {tag.asset} {row.message} {tag.key} {tag.name}".lower()
+        text = f"{row.place} {tag.asset} {row.message} {row.marks} {tag.key} {tag.name}".lower()
         return all(word in text for word in self.text.lower().split())
 
 

@@ -56,8 +56,14 @@ def _condition(rule: AlarmRule, tag: Tag, tags: Mapping[int, Tag]) -> str:
         AlarmKind.DEVIATION: f"Comes when it is {limit} or more away from {name}{deadband}",
         AlarmKind.RATE: f"Comes when it changes by {limit} a minute or more, over {rule.window_s:g} s{deadband}",
         AlarmKind.STALE: f"Comes when nothing was heard for {rule.limit:g} s",
-        AlarmKind.EXPRESSION: f"Comes when this is true: {rule.expression.text if rule.expression else '?'}",
+        AlarmKind.EXPRESSION: _expression_words(rule),
     }[rule.kind]
+
+
+def _expression_words(rule: AlarmRule) -> str:
+    if rule.expression is None:
+        return "This program does not know what it is judged by"
+    return f"Comes when this is true: {rule.expression.text}"
 
 
 def first_out_words(row: AlarmRow, others: Iterable[AlarmRow]) -> str:
