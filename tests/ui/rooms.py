@@ -40,7 +40,7 @@ from control_room.ui.room import Room
 from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
 from db.alarm_figures import read_events, read_standing
-from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_occurrences
+from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_nuisances, read_occurrences
 from db.history import read_history
 from db.journal_search import search_journal
 from db.planned_work import read_places, read_works
@@ -422,6 +422,7 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
     answers: dict[Any, Callable[..., Any]] = {
         read_history: fake_history,
         read_load: lambda: AlarmLoad(4),
+        read_nuisances: dict,
         read_occurrences: lambda rule_id, count: [],
         read_works: list,
         read_places: list,
