@@ -11,16 +11,18 @@ from control_room.core.tags import Quantity
 
 # the connection's name and its protocol: the collector itself answers
 COLLECTOR = "collector"
-DISK_FREE, DATABASE_AWAY = "disk.free_percent", "database.away_s"
+DISK_FREE, DATABASE_AWAY, CERTIFICATE_LEFT = "disk.free_percent", "database.away_s", "certificate.left_days"
 
 
-def with_collector_tags(plant: Plant, folder: str = "/") -> Plant:
-    """Return the plant with the collector's own tags, about the disk that holds `folder` and about the database.
+def with_collector_tags(plant: Plant, folder: str = "/", certificate: str = "") -> Plant:
+    """Return the plant with the collector's own tags: about the disk that holds `folder`, about the database, and about the
+    PEM file `certificate` on the collector's machine, where one is named.
 
     For every municipality whose people must hear of it; one that stands for all is enough where one room watches all.
     """
-    own = PlantConnection(COLLECTOR, COLLECTOR, {"folder": folder})
-    return replace(plant, connections=(*plant.connections, own), tags=(*plant.tags, _disk(), _database()))
+    own = PlantConnection(COLLECTOR, COLLECTOR, {"folder": folder, "certificate": certificate})
+    tags = (_disk(), _database(), _certificate()) if certificate else (_disk(), _database())
+    return replace(plant, connections=(*plant.connections, own), tags=(*plant.tags, *tags))
 
 
 def _tag(address: str, name: str, unit: str, high: float, *rules: PlantRule) -> PlantTag:
@@ -48,3 +50,10 @@ def _database() -> PlantTag:
     # not recorded before the database is back; then with the times at which it went and came
     away = PlantRule(AlarmKind.H, Priority.HIGH, 10.0, message="The database did not answer")
     return _tag(DATABASE_AWAY, "Time without the database", "s", 3600.0, away)
+
+
+def _certificate() -> PlantTag:
+    low = PlantRule(AlarmKind.L, Priority.LOW, 30.0, message="A certificate expires within a month")
+    lowest = PlantRule(AlarmKind.LL, Priority.HIGH, 7.0, message="A certificate expires within a week")
+    bad = PlantRule(AlarmKind.BAD, Priority.LOW, message="A certificate cannot be read")
+    return _tag(CERTIFICATE_LEFT, "Days until the certificate expires", "d", 400.0, low, lowest, bad)

@@ -3,18 +3,22 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+from cryptography import x509
 
 from control_room.core.errors import Refused
 from control_room.core.options import Field
 from control_room.core.ports import Driver, DriverSpec, Item, Sink
 from control_room.core.samples import BAD, BAD_CONFIGURATION, GOOD, Sample
-from control_room.core.system_tags import COLLECTOR, DATABASE_AWAY, DISK_FREE
+from control_room.core.system_tags import CERTIFICATE_LEFT, COLLECTOR, DATABASE_AWAY, DISK_FREE
 
 Clock = Callable[[], datetime]
 PERIOD_S = 2.0
 _FOLDER = Field("folder", "Folder", "/", help="A folder on the disk to watch.", is_required=True)
+_CERTIFICATE = Field("certificate", "Certificate", "", help="A PEM file whose expiry is watched.", is_file=True)
 
 
 class Absence:
@@ -42,15 +46,22 @@ def free_percent(folder: str) -> float:
     return round(100.0 * usage.free / usage.total, 1)
 
 
+def left_days(certificate: Path, now: datetime) -> float:
+    """Return the whole days until the PEM file's first certificate expires, negative after. Raises OSError, ValueError."""
+    expires = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    return float((expires - now) // timedelta(days=1))
+
+
 class SelfWatch:
     """Publishes what changed of the collector's own state, every `PERIOD_S`."""
 
-    def __init__(self, folder: str, items: Sequence[Item], absence: Absence, clock: Clock) -> None:
+    def __init__(self, folder: str, certificate: str, items: Sequence[Item], absence: Absence, clock: Clock) -> None:
         """Watch `items` by their addresses, those of core.system_tags."""
         self._items = tuple(items)
         self._readings: Mapping[str, Callable[[], float]] = {
             DISK_FREE: lambda: free_percent(folder),
             DATABASE_AWAY: absence.seconds,
+            CERTIFICATE_LEFT: lambda: left_days(Path(certificate), clock()),
         }
         self._clock = clock
         self._newest: dict[int, tuple[float | None, int]] = {}
@@ -87,7 +98,7 @@ class SelfWatch:
             return None, BAD_CONFIGURATION
         try:
             return reading(), GOOD
-        except OSError:
+        except (OSError, ValueError):
             return None, BAD
 
 
@@ -95,6 +106,7 @@ def self_watch_spec(is_database_away: Callable[[], bool], clock: Clock) -> Drive
     """Return the protocol of the collector's own tags; known only in its process."""
 
     def make(settings: Mapping[str, Any], items: Sequence[Item]) -> Driver:
-        return SelfWatch(settings["folder"], items, Absence(is_database_away, clock), clock)
+        absence = Absence(is_database_away, clock)
+        return SelfWatch(settings["folder"], settings["certificate"], items, absence, clock)
 
-    return DriverSpec(COLLECTOR, "Collector", (_FOLDER,), make)
+    return DriverSpec(COLLECTOR, "Collector", (_FOLDER, _CERTIFICATE), make)

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,9 +14,10 @@ from control_room.core.plant import as_document, from_document, with_link_tags
 from control_room.core.ports import Item
 from control_room.core.rule_check import check_rules
 from control_room.core.samples import BAD, BAD_CONFIGURATION, GOOD, Sample
-from control_room.core.system_tags import COLLECTOR, DATABASE_AWAY, DISK_FREE, with_collector_tags
+from control_room.core.system_tags import CERTIFICATE_LEFT, COLLECTOR, DATABASE_AWAY, DISK_FREE, with_collector_tags
 from control_room.services.alarm_desk import AlarmDesk
 from control_room.services.self_watch import SelfWatch, self_watch_spec
+from tests.db.certificates import Authority
 from tests.fakes import START, FakeAlarmStore, FakeClock
 from tests.plants import plant
 
@@ -26,9 +27,11 @@ ITEMS = (Item(1, DISK_FREE), Item(2, DATABASE_AWAY), Item(3, "moon.phase"))
 class Watched:
     """A watch whose database can be made to go away."""
 
-    def __init__(self, folder: str, items: tuple[Item, ...] = ITEMS) -> None:
+    def __init__(self, folder: str, items: tuple[Item, ...] = ITEMS, certificate: str = "") -> None:
         self.is_away, self.clock = False, FakeClock()
-        made = self_watch_spec(lambda: self.is_away, self.clock).make({"folder": folder}, items)
+        made = self_watch_spec(lambda: self.is_away, self.clock).make(
+            {"folder": folder, "certificate": certificate}, items
+        )
         assert isinstance(made, SelfWatch)
         self.watch = made
 
@@ -61,6 +64,23 @@ def test_the_disk_of_this_machine_has_a_share_that_is_free(tmp_path: Path) -> No
 
 def test_a_folder_that_is_not_there_is_bad_and_no_full_disk(tmp_path: Path) -> None:
     assert Watched(str(tmp_path / "gone")).look()[1] == (None, BAD)
+
+
+@pytest.mark.parametrize(("days", "left_days"), [(30, 29.0), (3, 2.0), (-2, -3.0)])
+def test_the_days_until_a_certificate_expires(tmp_path: Path, days: int, left_days: float) -> None:
+    path = tmp_path / "own.crt"
+    Authority.make(path, days=days)
+    watched = Watched("/", (Item(4, CERTIFICATE_LEFT),), str(path))
+    watched.clock.now = datetime.now(UTC)
+    assert watched.look() == {4: (left_days, GOOD)}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_a_certificate_that_cannot_be_read_is_bad(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "own.crt"
+    if content is not None:
+        path.write_bytes(content)
+    assert Watched("/", (Item(4, CERTIFICATE_LEFT),), str(path)).look() == {4: (None, BAD)}
 
 
 @pytest.mark.usefixtures("disk")
@@ -113,8 +133,9 @@ async def test_it_publishes_until_cancelled_and_refuses_what_is_written(disk: Si
 
 
 def test_a_plant_with_the_collectors_tags_can_be_imported() -> None:
-    whole = with_link_tags(with_collector_tags(plant()))
+    whole = with_link_tags(with_collector_tags(plant(), certificate="/etc/control-room/own.crt"))
     check_rules(whole.tags)
     assert from_document(as_document(whole)) == whole
     own = [tag for tag in whole.tags if tag.connection == COLLECTOR]
-    assert [tag.address for tag in own] == [DISK_FREE, DATABASE_AWAY, "$link"]
+    assert [tag.address for tag in own] == [DISK_FREE, DATABASE_AWAY, CERTIFICATE_LEFT, "$link"]
+    assert len(with_collector_tags(plant()).tags) == len(plant().tags) + 2
