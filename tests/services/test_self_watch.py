@@ -2,8 +2,10 @@
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 
 import pytest
@@ -11,12 +13,14 @@ import pytest
 from control_room.core.alarms import AlarmKind, AlarmRule, Priority
 from control_room.core.errors import Refused
 from control_room.core.plant import as_document, from_document, with_link_tags
-from control_room.core.ports import Item
+from control_room.core.ports import LINK_ADDRESS, LINK_IS_UP, Item
 from control_room.core.rule_check import check_rules
 from control_room.core.samples import BAD, BAD_CONFIGURATION, GOOD, Sample
 from control_room.core.system_tags import CERTIFICATE_LEFT, COLLECTOR, DATABASE_AWAY, DISK_FREE, with_collector_tags
+from control_room.core.tags import Connection
 from control_room.services.alarm_desk import AlarmDesk
 from control_room.services.self_watch import SelfWatch, self_watch_spec
+from control_room.services.supervisor import Supervisor
 from tests.db.certificates import Authority
 from tests.fakes import START, FakeAlarmStore, FakeClock
 from tests.plants import plant
@@ -130,6 +134,29 @@ async def test_it_publishes_until_cancelled_and_refuses_what_is_written(disk: Si
     assert await watch.probe()
     with pytest.raises(Refused, match=r"database\.away_s of the collector cannot be written"):
         await watch.write(DATABASE_AWAY, 1.0)
+
+
+@pytest.mark.usefixtures("disk")
+async def test_a_supervisor_keeps_it_as_every_connection() -> None:
+    spec = self_watch_spec(lambda: False, FakeClock())
+    [own] = [one for one in with_collector_tags(plant()).connections if one.driver == spec.key]
+    heard: dict[int, Sample] = {}
+    is_whole = asyncio.Event()
+
+    def publish(samples: Sequence[Sample]) -> None:
+        heard.update((one.tag_id, one) for one in samples)
+        if len(heard) == 3:
+            is_whole.set()
+
+    items = (*ITEMS[:2], Item(9, LINK_ADDRESS))
+    link = Connection(1, 1, own.name, own.driver, own.settings, is_enabled=True)
+    supervisor = Supervisor(link, spec, items, publish, FakeClock(), Random(1))
+    task = asyncio.create_task(supervisor.run())
+    await is_whole.wait()
+    assert {tag_id: one.value for tag_id, one in heard.items()} == {1: 50.0, 2: 0.0, 9: LINK_IS_UP}
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 def test_a_plant_with_the_collectors_tags_can_be_imported() -> None:
