@@ -139,7 +139,9 @@ def doubts(record: Record, priority: Priority, on_delay_s: float) -> list[str]:
                 f"A {severity} consequence with {respond_min:g} min to respond means priority {int(due)}, not {int(priority)}."
             )
         if severity is Severity.SEVERE and respond_min < _LEAST_MIN:
-            found.append("Less than 3 min against a severe consequence: no person is quick enough, it needs automatic action.")
+            found.append(
+                "Less than 3 min against a severe consequence: no person is quick enough, it needs automatic action."
+            )
     if respond_min is not None and on_delay_s > 60 * respond_min:
         found.append(f"The on-delay of {on_delay_s:g} s is longer than the time to respond.")
     if record.action is None:

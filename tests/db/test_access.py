@@ -28,17 +28,20 @@ VIEWED = frozenset(
     {"alembic_version", "municipality", "network", "network_node", "network_link", "asset", "connection", "tag"}
     | {"alarm_rule", "alarm", "alarm_journal", "latest", "sample", "link_status", "collector_status"}
 )
+# what people read and the collector does not need
+OF_PEOPLE = frozenset({"rationalisation", "rule_change"})
 TENANTS = VIEWED - {"alembic_version", "collector_status", "municipality"}
 KEPT_BY_COLLECTOR = frozenset({"latest", "link_status", "collector_status"})
 # what is the same for everybody needs no policy, and partitions are read through their parent alone
 WITHOUT_POLICY = frozenset({"alembic_version", "action", "role_right"})
 COLUMNS = frozenset({"id", "municipality_id", "name", "driver", "is_enabled"})
-SHOWN = VIEWED - {"alembic_version", "alarm_journal", "sample"}
+SHOWN = VIEWED - {"alembic_version", "alarm_journal", "sample"} | {"rationalisation"}
 SEEN = frozenset(f"seen.{name}" for name in SHOWN)
 # every grant there is: who, what, on what
 GRANTS = frozenset(
     {("viewer", "SELECT", "alembic_version"), ("reader_service", "SELECT", "audit")}
     | {("viewer", "SELECT", name) for name in SEEN}
+    | {("reader_service", "SELECT", name) for name in OF_PEOPLE}
     | {("reader_service", "SELECT", name) for name in VIEWED - {"connection", "alembic_version"}}
     | {("reader_service", "SELECT", f"connection.{name}") for name in COLUMNS}
     | {("collector_service", "SELECT", name) for name in VIEWED}
@@ -46,7 +49,7 @@ GRANTS = frozenset(
     | {("collector_service", deed, name) for deed in ("INSERT", "UPDATE", "DELETE") for name in KEPT_BY_COLLECTOR}
 )
 POLICIES = frozenset(
-    {("tenant", name, "{reader_service}") for name in VIEWED - {"alembic_version", "collector_status"}}
+    {("tenant", name, "{reader_service}") for name in VIEWED - {"alembic_version", "collector_status"} | OF_PEOPLE}
     | {("collector", name, "{collector_service}") for name in VIEWED - {"alembic_version"}}
     | {("everybody", "collector_status", "{reader_service}"), ("readers", "audit", "{reader_service}")}
 )
@@ -55,11 +58,12 @@ PEOPLE_CALL = frozenset(
     | {"comment_alarm", "configure_rule", "configure_tag", "create_person", "set_membership", "set_enabled"}
     | {"reset_password", "end_session", "save_municipality", "create_station", "list_people", "list_stations"}
     | {"list_sessions", "note_export", "reset_alarms", "shelve_alarms", "unshelve_alarms", "take_out_of_service"}
-    | {"return_to_service"}
+    | {"return_to_service", "change_rules"}
 )
 # each gives rows by policies alone, and is the reader's own
 READS = frozenset(
     {"read_latest", "read_alarms", "newest_alarm_seq", "read_journal", "read_announced", "read_samples", "read_columns"}
+    | {"read_rule_changes"}
 )
 CALLS: Mapping[str, frozenset[str]] = {
     "person": PEOPLE_CALL,
@@ -82,6 +86,11 @@ ACTS: tuple[tuple[Action, str, bool], ...] = (
     (Action.SERVICE, "SELECT is_done, answer FROM return_to_service('{{{rule}}}', '{{1}}', '')", True),
     (Action.COMMENT, "SELECT is_done, answer FROM comment_alarm({rule}, 1, '')", True),
     (Action.CONFIGURE, "SELECT * FROM configure_rule({rule}, '{{\"priority\": 99}}', '')", True),
+    (
+        Action.CONFIGURE,
+        'SELECT is_done, words FROM change_rules(\'[{{"level": "rule", "id": {rule}, "settings": {{"priority": [99, 1]}}}}]\', \'x\', false)',
+        True,
+    ),
     (Action.CONFIGURE, "SELECT * FROM configure_tag({tag}, '{{\"decimals\": 99}}', '')", True),
     (Action.MANAGE_PEOPLE, "SELECT * FROM create_person('Bad Name', 'x', NULL, {place}, 'viewer')", False),
     (Action.MANAGE_PEOPLE, "SELECT * FROM set_membership('nobody', {place}, 'viewer', true, '')", False),
@@ -102,6 +111,7 @@ ROWS_OF = (
     "SELECT 1 FROM read_alarms(0) WHERE rule_id = {rule}",
     "SELECT 1 FROM read_alarms(-1) WHERE rule_id = {rule}",
     "SELECT 1 FROM read_journal({rule}, 9)",
+    "SELECT 1 FROM read_rule_changes({rule}, 9)",
     "SELECT 1 FROM read_samples({tag}, '2000-01-01', '2100-01-01', 9)",
     "SELECT 1 FROM read_samples({tag}, '2100-01-01', '2100-01-02', 9)",
     "SELECT 1 FROM read_columns({tag}, '2000-01-01', '2100-01-01', 3600)",
@@ -118,6 +128,11 @@ LINKS = (
 JOURNAL = (
     "INSERT INTO alarm_journal (rule_id, event_id, happening, previous_state, state, trigger, source_time, quality, alarm_limit,"
     " priority, message) SELECT id, 1, 'raised', 'NORM', 'UNACK', 'process', now(), 0, 0, 1, 'x' FROM alarm_rule"
+)
+
+CHANGES = (
+    "INSERT INTO rule_change (municipality_id, level, object_id, is_record, station, reason, old, new)"
+    " SELECT municipality_id, 'rule', id, false, '', '', '{}', '{}' FROM alarm_rule"
 )
 
 
@@ -180,6 +195,7 @@ def _fill(connection: Connection) -> None:
         LINKS,
         ALARMS,
         JOURNAL,
+        CHANGES,
     ):
         connection.execute(text(statement))
 

@@ -183,6 +183,8 @@ DECLARE
     seen boolean[] := public.my_municipalities();
     refusals jsonb := '{}';
     one record;
+    asked jsonb;
+    about text;
     town integer;
     told record;
 BEGIN
@@ -200,6 +202,7 @@ BEGIN
                 (value ->> 'id')::integer AS id
                 FROM jsonb_array_elements(changes) WITH ORDINALITY ORDER BY value ->> 'level', (value ->> 'id')::integer LOOP
             place := one.number;
+            asked := CASE WHEN length(one.value::text) < 40000 THEN one.value END;
             town := public.place_of(one.level, one.id);
             IF town IS NULL OR NOT coalesce(seen[town], false) THEN
                 town := NULL;
@@ -207,6 +210,8 @@ BEGIN
             ELSIF NOT refusals ? town::text THEN
                 refusals := refusals || jsonb_build_object(town, public.refusal('configure', town));
             END IF;
+            about := CASE WHEN town IS NOT NULL THEN
+                concat_ws(' ', CASE one.level WHEN 'rule' THEN 'alarm rule' ELSE one.level END, one.id) END;
             words := coalesce(words, refusals ->> town::text,
                 CASE WHEN btrim(coalesce(reason, '')) = '' THEN 'A change needs a reason.' END,
                 CASE WHEN length(one.value::text) > 40000 THEN 'That is too much at once.' END);
@@ -232,10 +237,8 @@ BEGIN
     END IF;
     is_done := words IS NULL;
     IF NOT is_done THEN
-        PERFORM public.write_audit('configure', CASE WHEN town IS NULL THEN 'alarm rules'
-            ELSE concat_ws(' ', CASE one.level WHEN 'rule' THEN 'alarm rule' ELSE one.level END, one.id) END,
-            town, NULL, CASE WHEN town IS NOT NULL AND length(one.value::text) < 40000 THEN one.value END,
-            words, left(reason, 500));
+        PERFORM public.write_audit('configure', coalesce(about, 'alarm rules'), town, NULL,
+            CASE WHEN town IS NOT NULL THEN asked END, words, left(reason, 500));
     ELSIF NOT only_check THEN
         FOR told IN
             SELECT d.town, count(*) AS many, min(d.name) AS name, jsonb_object_agg(d.name, d.old) AS olds,
