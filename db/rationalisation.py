@@ -73,10 +73,10 @@ class ChangeRefused(Refused):
 
 def read_records(connection: Connection) -> RecordBook:
     """Return every record that the connection may see, and the tree that they are inherited down."""
-    rows = connection.execute(select(rationalisation)).mappings()
+    rows = connection.execute(select(rationalisation)).mappings().all()
     assets = connection.execute(select(asset.c.id, asset.c.parent_id, asset.c.name)).all()
     return RecordBook(
-        records={_place(row): _record(row) for row in rows},
+        records={_place(dict(row)): _record(dict(row)) for row in rows},
         assets={row.id: row.asset_id for row in connection.execute(select(tag.c.id, tag.c.asset_id))},
         parents={row.id: row.parent_id for row in assets},
         names={row.id: row.name for row in assets},

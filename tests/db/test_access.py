@@ -88,7 +88,10 @@ ACTS: tuple[tuple[Action, str, bool], ...] = (
     (Action.CONFIGURE, "SELECT * FROM configure_rule({rule}, '{{\"priority\": 99}}', '')", True),
     (
         Action.CONFIGURE,
-        'SELECT is_done, words FROM change_rules(\'[{{"level": "rule", "id": {rule}, "settings": {{"priority": [99, 1]}}}}]\', \'x\', false)',
+        (
+            "SELECT is_done, words FROM change_rules(jsonb_build_array(jsonb_build_object('level', 'rule', 'id', {rule},"
+            " 'settings', '{{\"priority\": [99, 1]}}'::jsonb)), 'x', false)"
+        ),
         True,
     ),
     (Action.CONFIGURE, "SELECT * FROM configure_tag({tag}, '{{\"decimals\": 99}}', '')", True),

@@ -20,6 +20,7 @@ from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Pr
 from control_room.core.errors import ControlRoomError
 from control_room.core.network import Link, LinkKind, Network, Node, NodeKind
 from control_room.core.ports import Configuration
+from control_room.core.rationalisation import RecordBook
 from control_room.core.samples import (
     BAD_SENSOR_FAILURE,
     BAD_WAITING_FOR_INITIAL,
@@ -40,6 +41,7 @@ from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
 from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_occurrences
 from db.history import read_history
+from db.rationalisation import read_records, read_rule_changes
 from tests.fakes import FakeClock
 
 NAMES = ("Northfield Water", "Cedar Valley Utilities", "Laurel County Water District")
@@ -413,6 +415,8 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
         read_history: fake_history,
         read_load: lambda: AlarmLoad(4),
         read_occurrences: lambda rule_id, count: [],
+        read_records: RecordBook,
+        read_rule_changes: lambda rule_id, count: [],
     }
     reading, acting = FakeThread(answers), FakeThread({acknowledge: all_done})
 
