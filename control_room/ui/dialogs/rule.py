@@ -168,14 +168,7 @@ class RuleDialog(QDialog):
         self._show_record()
 
     def _show_record(self) -> None:
-        own = asdict(self._own())
-        above = inherited(self._book.records, self._chain[max(0, self.place_box.currentIndex()) + 1 :])
-        self.record_page.fill(own)
-        for name in NAMES:
-            source = above.sources.get(name)
-            value = value_text(getattr(above.record, name))
-            words = f"{value} (from {place_words(source, self._row, self._book)})" if source else ""
-            self.record_page.hint(name, words)
+        self.record_page.fill(asdict(self._own()))
         self._look()
 
     def _above_words(self, name: str, value: Any) -> str:

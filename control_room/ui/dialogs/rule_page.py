@@ -121,12 +121,6 @@ class FieldPage(QScrollArea):
         self.notes[name].setText(words)
         self.notes[name].setVisible(bool(words))
 
-    def hint(self, name: str, words: str) -> None:
-        """Say in an empty field what holds instead."""
-        editor = self.editors[name]
-        if isinstance(editor, QLineEdit | QPlainTextEdit):
-            editor.setPlaceholderText(" ".join(words.split())[:200])
-
     def lock(self, why: str) -> None:
         """Let nobody edit, and say why; open for an empty reason."""
         for editor in self.editors.values():

@@ -11,6 +11,7 @@ from control_room.core.access import Action
 from control_room.ui.console import Console
 from control_room.ui.dialogs.rule import RuleDialog
 from control_room.ui.notice_bar import NoticeBar
+from control_room.ui.rule_transfer import RuleTransfer
 from control_room.ui.rule_words import RuleRow, make_row
 from control_room.ui.view_spec import Place, ViewSpec
 from widgets.palette import Palette
@@ -38,6 +39,7 @@ class RulesView(QWidget):
         self.count.setProperty("role", "label")
         self.open_button = QPushButton("Open…", self)
         self.notice_bar = NoticeBar(self)
+        self.transfer = RuleTransfer(console, self.notice_bar, lambda: self.table.rows, self)
         self.table: RowTable[RuleRow] = RowTable(_COLUMNS, lambda one: one.rule.id, parent=self)
         self.table.say_when_empty("The plant is not known yet.")
         self._soon = QTimer(self, singleShot=True, interval=_SEARCH_MS)
@@ -51,10 +53,13 @@ class RulesView(QWidget):
         self.head.addWidget(self.search, 1)
         self.head.addWidget(self.count)
         self.head.addWidget(self.open_button)
+        self.head.addWidget(self.transfer.export_button)
+        self.head.addWidget(self.transfer.import_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(4)
         column.addLayout(self.head)
+        column.addWidget(self.transfer)
         column.addWidget(self.notice_bar)
         column.addWidget(self.table, 1)
         self.setFocusProxy(self.search)
@@ -130,6 +135,7 @@ class RulesView(QWidget):
         place = None if chosen is None else chosen.tag.municipality_id
         is_reader = bool(self._console.shift.why_not(Action.CONFIGURE, place))
         self.open_button.setText("Show…" if is_reader else "Edit…")
+        self.transfer.allow()
         self.open_button.setToolTip(why or "Settings, record and changes of the chosen rule (Enter)")
 
     def open(self) -> None:
