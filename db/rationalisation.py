@@ -7,7 +7,6 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, text
-from sqlalchemy.dialects.postgresql import insert
 
 from control_room.core.access import NOT_SIGNED_IN
 from control_room.core.errors import Refused, SessionEnded
@@ -159,9 +158,36 @@ def undoing(change: RuleChange) -> Change:
     return Change(change.level, change.object_id, settings, record)
 
 
-def first_record(connection: Connection, municipality_id: int, place: Place, record: Record) -> None:
-    """Write a record as the database's owner, unless there is one; the demo's plant brings its records so."""
-    level, key = place
-    column = {Level.ASSET: "asset_id", Level.TAG: "tag_id", Level.RULE: "rule_id"}.get(level)
-    row = {**asdict(record), "municipality_id": municipality_id, **({column: key} if column else {})}
-    connection.execute(insert(rationalisation).values(row).on_conflict_do_nothing())
+@dataclass(frozen=True, slots=True)
+class NamedRecord:
+    """A record as a plant document would name it: of the municipality, a site, or the rules of a kind of a tag.
+
+    Empty `site` and `tag`: of the municipality; `kind` with a tag only, without one: of the tag.
+    """
+
+    municipality: str
+    record: Record
+    site: str = ""
+    tag: str = ""
+    kind: str = ""
+
+
+_WRITE = text("""
+    INSERT INTO rationalisation (municipality_id, asset_id, tag_id, rule_id, cause, consequence, action, severity, respond_min,
+        alarm_class, owner, review_date)
+    SELECT m.id, a.id, CASE WHEN r.id IS NULL THEN t.id END, r.id, :cause, :consequence, :action, :severity, :respond_min,
+        :alarm_class, :owner, :review_date
+    FROM municipality AS m
+        LEFT JOIN asset AS a ON a.municipality_id = m.id AND a.parent_id IS NULL AND a.name = :site
+        LEFT JOIN tag AS t ON t.municipality_id = m.id AND t.key = :tag
+        LEFT JOIN alarm_rule AS r ON r.tag_id = t.id AND r.kind = :kind
+    WHERE m.key = :municipality AND (:site = '' OR a.id IS NOT NULL) AND (:tag = '' OR t.id IS NOT NULL)
+        AND (:kind = '' OR r.id IS NOT NULL)
+    ON CONFLICT DO NOTHING""")
+
+
+def write_records(connection: Connection, records: Sequence[NamedRecord]) -> None:
+    """Write records as the database's owner, where there is none yet; what is named and not there is passed over."""
+    for one in records:
+        names = {"municipality": one.municipality, "site": one.site, "tag": one.tag, "kind": one.kind}
+        connection.execute(_WRITE, {**asdict(one.record), **names})

@@ -1,18 +1,19 @@
 """Alarm rules, their records and their changes in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from control_room.core.alarms import AlarmRule
-from control_room.core.rationalisation import Level, Place, RecordBook
+from control_room.core.rationalisation import Level, Place, Record, RecordBook
 from control_room.core.rule_sheet import FIELD_TITLES, value_text
 from control_room.core.tags import Tag
 from control_room.ui.room import Room
-from control_room.ui.words import municipality_name
+from control_room.ui.words import local, municipality_name
 from db.rationalisation import RuleChange
 
 _CELL_MAX = 80
+_LINE_MAX = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,27 @@ def place_words(place: Place, row: RuleRow, book: RecordBook) -> str:
     if level is Level.ASSET:
         return f"{'the site' if book.parents.get(key) is None else 'the asset'} {book.names.get(key, '')}".rstrip()
     return row.municipality or "the municipality"
+
+
+def record_lines(record: Record) -> list[str]:
+    """Return what the record tells an operator, a line for each part that is known."""
+    told = (
+        ("Cause", record.cause),
+        ("Consequence", record.consequence),
+        ("What to do", record.action),
+        ("Time to respond", record.respond_min and f"{record.respond_min:g} min"),
+    )
+    lines = [f"{title}: {' '.join(words.split())[:_LINE_MAX]}" for title, words in told if words]
+    return lines or ["Nothing is written down about cause, consequence and what to do."]
+
+
+def limit_words(rule: AlarmRule, changes: Sequence[RuleChange]) -> str:
+    """Return who set the rule's limit and when; `changes` are the newest first."""
+    for one in changes:
+        if one.level is Level.RULE and not one.is_record and one.object_id == rule.id and "limit" in one.new:
+            why = f": {one.reason}" if one.reason else ""
+            return f"The limit was set by {one.person}, {local(one.time)}{why}."
+    return "The limit is that of the plant's import."
 
 
 def difference_words(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

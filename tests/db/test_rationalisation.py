@@ -7,17 +7,19 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine, text
 
+from control_room.core.alarms import AlarmKind
 from control_room.core.errors import Refused
 from control_room.core.rationalisation import Level, Record, Severity
 from db.embedded import EmbeddedServer
 from db.rationalisation import (
     Change,
     ChangeRefused,
+    NamedRecord,
     change_rules,
-    first_record,
     read_records,
     read_rule_changes,
     undoing,
+    write_records,
 )
 from db.tag_store import import_plant, read_configuration
 from tests.db.people import count_ids, person_engine
@@ -155,13 +157,36 @@ def test_a_record_is_inherited_and_forgotten_where_nothing_of_it_is_left(emil: E
 
 def test_nobody_sees_another_municipalitys_records(emil: Engine, owner: Engine) -> None:
     with owner.begin() as connection:
-        first_record(connection, 2, (Level.MUNICIPALITY, 2), Record(owner="Other works"))
+        write_records(connection, [NamedRecord("elsewhere", Record(owner="Other works"))])
         connection.execute(text("UPDATE alarm_rule SET deadband = 3 WHERE id = :far"), {"far": FAR})
     with emil.begin() as connection:
         assert read_records(connection).records == {}
         assert read_rule_changes(connection, rule_id=FAR, count=9) == []
     with owner.begin() as connection:
         assert connection.execute(text("SELECT count(*) FROM rule_change WHERE municipality_id = 2")).scalar() == 2
+
+
+def test_a_plants_records_are_written_once(emil: Engine, owner: Engine) -> None:
+    records = [
+        NamedRecord("here", Record(owner="Works")),
+        NamedRecord("here", Record(respond_min=20.0), site="Hill"),
+        NamedRecord("here", Record(cause="Inlet open"), tag="T1.level", kind="H"),
+        NamedRecord("here", Record(cause="Frost"), tag="T1.level"),
+        NamedRecord("here", Record(cause="x"), tag="T9.level"),
+        NamedRecord("here", Record(cause="x"), tag="T1.level", kind="ROC"),
+        NamedRecord("nowhere", Record(cause="x")),
+    ]
+    with owner.begin() as connection:
+        write_records(connection, records)
+    change(emil, record(Level.MUNICIPALITY, 1, owner=("Works", "Operations")))
+    with owner.begin() as connection:
+        write_records(connection, records)
+    with emil.begin() as connection:
+        book = read_records(connection)
+        rules = {one.kind: one for one in read_configuration(connection).rules if one.tag_id == 1}
+    assert len(book.records) == 4
+    assert book.held(1, 1, rules[AlarmKind.H].id).record == Record("Inlet open", owner="Operations", respond_min=20.0)
+    assert book.held(1, 1, rules[AlarmKind.L].id).record.cause == "Frost"
 
 
 def test_only_engineers_change(owner: Engine, emil: Engine, server: EmbeddedServer, database: str) -> None:

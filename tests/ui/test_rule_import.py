@@ -107,9 +107,8 @@ def test_the_difference_is_shown_before_it_is_made(
     dialog = opened(view, path)
     [row] = dialog.differences.rows
     cells = [dialog.differences.board.data(dialog.differences.board.index(0, n)) for n in range(3)]
-    assert cells == ["3", "Tank1.level L", "Limit: 1.2000000000000002 → 1.5; Cause: – → Outlet open"] or cells[
-        2
-    ].endswith("→ 1.5; Cause: – → Outlet open")
+    assert cells[:2] == ["3", "Tank1.level L"]
+    assert cells[2].endswith(" → 1.5; Cause: – → Outlet open")
     assert (done, dialog.import_button.toolTip()) == ([], "Write a reason first.")
     QTest.keyClicks(dialog.reason, "yearly review")
     assert dialog.import_button.text() == "Import 1 changes"
@@ -155,7 +154,7 @@ def test_no_cell_is_a_formula_and_the_words_come_back(view: RulesView, path: Pat
     view.transfer.export_to(path)
     if path.suffix == ".xlsx":
         sheet = load_workbook(path).worksheets[0]
-        assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "n"}
+        assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "inlineStr", "n"}
         words = sheet.cell(2, TITLES.index("Message") + 1).value
     else:
         words = csv_rows(path)[1][TITLES.index("Message")]

@@ -34,9 +34,7 @@ _SIZE_PX = (900, 560)
 class RuleImportDialog(QDialog):
     """Reads the file first (a dry run); a person then reads what would change, writes a reason and agrees."""
 
-    def __init__(
-        self, parent: QWidget, console: Console, path: Path, compare: Callable[[], Awaitable[Known]]
-    ) -> None:
+    def __init__(self, parent: QWidget, console: Console, path: Path, compare: Callable[[], Awaitable[Known]]) -> None:
         """Begin to read; `compare` returns what the file is compared with, and raises ControlRoomError."""
         super().__init__(parent)
         self._console, self._compare, self._path = console, compare, path
