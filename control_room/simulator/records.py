@@ -13,7 +13,7 @@ _LOW = frozenset({AlarmKind.L, AlarmKind.LL})
 _LEVEL_LOW = Record(
     cause="Supply pumps stopped, outlet valve open too far, burst main, or more use than was planned.",
     consequence="The zones below lose pressure; fire water is short.",
-    action="1. Look whether the supply pumps run. 2. Start the standby pump. 3. Look for a burst on the map: flow high, pressure low.",
+    action="1. Look whether the supply pumps run. 2. Start the standby pump. 3. Look for a burst: flow high, pressure low.",
     severity=Severity.MAJOR,
     respond_min=25.0,
 )
