@@ -150,7 +150,7 @@ class Collector:
             await self._changed.wait()
             self._changed.clear()
             configuration = await self._until_answered(self._configuration.read_configuration)
-            self._desk.use_rules(configuration.rules)
+            self._desk.use_rules(configuration.rules, configuration.suppressions)
             await self._links.apply(configuration)
 
     async def _keep_latest(self) -> None:

@@ -34,6 +34,7 @@ from control_room.ui.main_window import MainWindow
 from control_room.ui.operations import Operations
 from control_room.ui.room import Room
 from control_room.ui.shift import Shift
+from control_room.ui.speaker import QtSpeaker
 from control_room.ui.theme import Theme
 from db.access import has_people, make_first_administrator
 from db.engine import make_engine, server_url, translated
@@ -105,7 +106,7 @@ class Seat:
             theme=Theme(application, settings),
         )
         self.console = console
-        self.window = MainWindow(console, self.closing.set)
+        self.window = MainWindow(console, self.closing.set, speaker=QtSpeaker())
         self._wants_configuration = asyncio.Event()
         self._live_tags.configuration_wanted.connect(self._wants_configuration.set)
         self._doors = ErrorDoors()

@@ -84,6 +84,16 @@ def return_to_service(connection: Connection, occurrences: Occurrences, comment:
     return _act(connection, "return_to_service(:rules, :events, :words)", occurrences, comment)
 
 
+def disable(connection: Connection, occurrences: Occurrences, comment: str) -> list[AlarmAnswer]:
+    """Take rules out of the configuration's service: nothing judges them. Raises Refused without the right."""
+    return _act(connection, "disable_alarms(:rules, :words)", occurrences, comment)
+
+
+def enable(connection: Connection, occurrences: Occurrences, comment: str) -> list[AlarmAnswer]:
+    """Let disabled rules be judged again. Raises Refused without the right."""
+    return _act(connection, "enable_alarms(:rules, :words)", occurrences, comment)
+
+
 def _act(
     connection: Connection, call: str, occurrences: Occurrences, comment: str, **more: object
 ) -> list[AlarmAnswer]:

@@ -1,23 +1,25 @@
 """The collector's stores: the ports of core/ports.py on PostgreSQL."""
 
 import asyncio
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import groupby
 from math import isnan
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from control_room.core.alarms import Alarm, OutOfService, ProcessChange, Raised, Shelving
+from control_room.core.alarms import Alarm, Hold, HoldKind, OutOfService, ProcessChange, Raised, Shelving
 from control_room.core.ports import Configuration
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
+from control_room.core.suppression import CauseChange, CauseState
 from db.access import LATEST_LOCK
 from db.sample_rows import COLUMNS, clean, copy_bytes
 from db.schema import require_schema
-from db.tables import alarm, collector_status, latest, link_status, tag
+from db.tables import alarm, collector_status, latest, link_status, suppression, tag
 from db.tag_store import read_configuration
 from db.worker import DatabaseThread
 
@@ -54,6 +56,7 @@ _RECORD = text(
     "SELECT record_process(:rules ::int[], :numbers ::bigint[], :happenings ::text[], :times ::timestamptz[],"
     " :values ::float8[], :qualities ::int[])"
 )
+_RECORD_CAUSES = text("SELECT record_causes(:ids ::int[], :numbers ::bigint[], :times ::timestamptz[])")
 _LOCK = text("SELECT take_turn(:key)")
 
 
@@ -164,15 +167,39 @@ class PostgresAlarmStore:
         """Return every alarm that was ever raised."""
         return await _do(self._thread, lambda connection: [as_alarm(row) for row in connection.execute(select(alarm))])
 
-    async def record(self, changes: Sequence[ProcessChange]) -> None:
-        """Commit what the process did, with its journal rows, and wake the seats."""
+    async def read_causes(self) -> list[CauseState]:
+        """Return what is known of the cause of every suppression."""
+        asked = select(suppression.c.id, suppression.c.number)
+        return await _do(
+            self._thread, lambda connection: [CauseState(row.id, row.number) for row in connection.execute(asked)]
+        )
+
+    async def record(self, changes: Sequence[ProcessChange | CauseChange]) -> None:
+        """Commit what the process did and which causes changed, with the journal rows, and wake the seats."""
         if changes:
-            await _do(self._thread, lambda connection: connection.execute(_RECORD, _columns(changes)))
+            await _do(self._thread, lambda connection: _record(connection, changes))
 
     async def pass_time(self) -> int:
         """Let shelvings run out and announce again what stands too long, by the database's clock; return how many."""
         ended = await _do(self._thread, lambda connection: connection.execute(text("SELECT pass_time()")).scalar_one())
         return int(ended)
+
+
+def _record(connection: Connection, changes: Sequence[ProcessChange | CauseChange]) -> None:
+    for is_cause, run in groupby(changes, key=lambda one: isinstance(one, CauseChange)):
+        alike = list(run)
+        if is_cause:
+            connection.execute(_RECORD_CAUSES, _cause_columns([one for one in alike if isinstance(one, CauseChange)]))
+        else:
+            connection.execute(_RECORD, _columns([one for one in alike if isinstance(one, ProcessChange)]))
+
+
+def _cause_columns(changes: Sequence[CauseChange]) -> dict[str, list[Any]]:
+    return {
+        "ids": [one.suppression_id for one in changes],
+        "numbers": [one.number for one in changes],
+        "times": [one.time for one in changes],
+    }
 
 
 def _columns(changes: Sequence[ProcessChange]) -> dict[str, list[Any]]:
@@ -203,7 +230,15 @@ def as_alarm(row: Row[Any]) -> Alarm:
         acknowledged_by=row.acknowledged_by,
         value=row.value,
         quality=row.quality,
+        holds=tuple(_hold(key, kept) for key, kept in sorted(row.holds.items())),
     )
+
+
+def _hold(key: str, kept: Mapping[str, Any]) -> Hold:
+    kind, _, number = key.partition(":")
+    since, until = (datetime.fromisoformat(kept[name]) if kept[name] else None for name in ("since", "until"))
+    assert since is not None
+    return Hold(HoldKind(kind), int(number), since, until, kept["words"], kept["by"], kept["work_order"])
 
 
 def _shelving(row: Row[Any]) -> Shelving | None:

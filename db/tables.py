@@ -143,6 +143,7 @@ alarm_rule = Table(
     Column("other_tag_id", ForeignKey("tag.id")),
     Column("window_s", Float, nullable=False, server_default=text("60")),
     Column("re_alarm_s", Float, nullable=False, server_default=text("0")),
+    Column("is_disabled", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("tag_id", "kind"),
 )
 # what people know of an alarm: of a municipality, an asset or site, a tag or a rule; what is NULL holds from above
@@ -236,6 +237,9 @@ alarm = Table(
     Column("out_of_service_by", Text, nullable=False, server_default=""),
     Column("out_of_service_reason", Text, nullable=False, server_default=""),
     Column("work_order", Text, nullable=False, server_default=""),
+    # by key ("design:7", "work:12"): since, until, words, by, work_order
+    Column("holds", JSONB, nullable=False, server_default=text("'{}'")),
+    Index("alarm_held", "rule_id", postgresql_where=text("holds <> '{}'::jsonb")),
     Index("alarm_standing", "acknowledged_time", postgresql_where=text("is_active AND is_acknowledged")),
     Index("alarm_shelved_until", "shelved_until", postgresql_where=text("shelved_until IS NOT NULL")),
 )
@@ -264,6 +268,54 @@ alarm_journal = Table(
     Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
     Index("alarm_journal_rule", "rule_id", "id"),
     Index("alarm_journal_time", "commit_time"),
+)
+# while a cause is there (an odd number), its consequences are suppressed, and until `ends_time`
+suppression = Table(
+    "suppression",
+    metadata,
+    _any_id("suppression"),
+    _municipality(),
+    Column("name", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    # an alarm is the cause, or a condition of a tag
+    Column("cause_rule_id", ForeignKey("alarm_rule.id", ondelete="SET NULL")),
+    Column("cause_tag_id", ForeignKey("tag.id")),
+    Column("kind", Text, nullable=False),
+    Column("cause_limit", Float, nullable=False),
+    Column("deadband", Float, nullable=False),
+    Column("on_delay_s", Float, nullable=False),
+    Column("delay_s", Float, nullable=False),
+    Column("is_retired", Boolean, nullable=False, server_default=text("false")),
+    Column("number", BigInteger, nullable=False, server_default=text("0")),
+    Column("since", Time),
+    Column("ends_time", Time),
+    UniqueConstraint("municipality_id", "name"),
+)
+suppression_consequence = Table(
+    "suppression_consequence",
+    metadata,
+    Column("suppression_id", ForeignKey("suppression.id"), primary_key=True),
+    Column("rule_id", ForeignKey("alarm_rule.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("municipality_id", Integer, nullable=False),
+)
+# without an asset: of the whole municipality
+planned_work = Table(
+    "planned_work",
+    metadata,
+    _any_id("planned_work"),
+    _municipality(),
+    Column("asset_id", ForeignKey("asset.id")),
+    Column("work_order", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("station", Text, nullable=False),
+    Column("planned_time", Time, nullable=False, server_default=text("now()")),
+    Column("begin_time", Time, nullable=False),
+    Column("end_time", Time, nullable=False),
+    Column("begun_time", Time),
+    Column("ended_time", Time),
+    Column("ended_by", Text, nullable=False, server_default=""),
+    Index("planned_work_open", "end_time", postgresql_where=text("ended_time IS NULL")),
 )
 link_status = Table(
     "link_status",

@@ -10,9 +10,11 @@ from control_room.core.alarms import AlarmKind, AlarmRule, Priority
 from control_room.core.plant import Plant, PlantTag, with_link_tags
 from control_room.core.ports import Configuration
 from control_room.core.rule_check import check_rules
+from control_room.core.suppression_check import check_suppressions
 from control_room.core.tags import Connection as PlantLink
 from control_room.core.tags import Municipality, Quantity, Tag
 from db.network_store import write_network
+from db.suppression_store import import_suppressions, read_suppressions
 from db.tables import alarm_rule, asset, connection, municipality, tag
 
 # drivers, services and screens read the same table, only the collector needs (and may read) the settings
@@ -40,6 +42,7 @@ def read_configuration(database: Connection, *, with_settings: bool = False) -> 
         ),
         tags=tuple(_read_tags(database)),
         rules=tuple(_read_rules(database)),
+        suppressions=tuple(read_suppressions(database)),
     )
 
 
@@ -96,6 +99,7 @@ def _read_rules(database: Connection) -> Iterable[AlarmRule]:
             other_tag_id=row.other_tag_id,
             window_s=row.window_s,
             re_alarm_s=row.re_alarm_s,
+            is_disabled=row.is_disabled,
         )
         for row in rows
     )
@@ -110,6 +114,7 @@ def import_plant(database: Connection, plant: Plant) -> None:
     plant = with_link_tags(plant)
     check_rules(plant.tags)
     [municipality_id] = _merge(database, municipality, ["key"], [{"key": plant.key, "name": plant.name}])
+    check_suppressions(plant)
     write_network(database, municipality_id, plant)
     connections = _import_connections(database, municipality_id, plant)
     assets = _import_assets(database, municipality_id, plant.tags)
@@ -119,6 +124,7 @@ def import_plant(database: Connection, plant: Plant) -> None:
         update(tag).where(tag.c.municipality_id == municipality_id, tag.c.id.not_in(tag_ids)).values(is_retired=True)
     )
     _import_rules(database, dict(zip(tag_ids, plant.tags, strict=True)))
+    import_suppressions(database, municipality_id, plant, dict(zip(tag_ids, plant.tags, strict=True)))
     database.execute(text("NOTIFY configuration"))
 
 

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from system_packages import QT_OFFSCREEN, QT_SCREEN, SetupFailed, apt_install, is_debian
+from system_packages import QT_OFFSCREEN, QT_SCREEN, QT_SOUND, SetupFailed, apt_install, is_debian
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME_LOCK = ROOT / "packaging" / "requirements.lock"
@@ -364,7 +364,17 @@ def have_qt_libraries() -> None:
         apt_install([*QT_OFFSCREEN, *QT_SCREEN], f"Qt ({failure})")
         if failure := qt_failure(platform):
             raise SetupFailed(f"Qt cannot be loaded: {failure}.", "Install the named library, then start again.")
+    have_sound_library()
     mark.touch()
+
+
+def have_sound_library() -> None:
+    """Install what the horn needs; without it everything else works, so a failure is only said."""
+    if run_quietly(str(PYTHON), "-I", "-c", "import PySide6.QtMultimedia").returncode:
+        try:
+            apt_install(QT_SOUND, "the alarm horn")
+        except SetupFailed as fault:
+            say(f"Alarms will make no sound. {fault}")
 
 
 def qt_failure(platform: str) -> str:

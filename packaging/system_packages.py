@@ -10,6 +10,8 @@ from pathlib import Path
 # Found in a bare Debian 12: what PySide6 6.11 needs to draw without a screen, and what it needs besides to use one.
 QT_OFFSCREEN = ("libglib2.0-0", "libfontconfig1", "libdbus-1-3", "libegl1", "libgl1", "libxkbcommon0")
 QT_SCREEN = ("libxcb-cursor0", "libxcb-icccm4", "libxcb-keysyms1", "libxcb-shape0", "libxkbcommon-x11-0")
+# what QtMultimedia loads for the horn
+QT_SOUND = ("libpulse0",)
 POSTGRESQL_MAJOR_MIN = 15
 
 

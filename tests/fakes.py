@@ -12,15 +12,22 @@ from control_room.core.alarms import (
     AlarmKind,
     AlarmRule,
     AlarmState,
+    Disabled,
+    Enabled,
+    Held,
+    Hold,
+    HoldKind,
     JournalEntry,
     Priority,
     ProcessChange,
     ReAlarmed,
+    Released,
     Unshelved,
     step,
 )
 from control_room.core.errors import DatabaseUnavailable
 from control_room.core.samples import BAD, GOOD, Sample
+from control_room.core.suppression import CauseChange, CauseState, Suppression
 
 PLAIN_RULE = AlarmRule(1, 1, AlarmKind.H, Priority.LOW)
 START = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
@@ -92,19 +99,60 @@ class FakeAlarmStore:
     rules: dict[int, AlarmRule] = field(default_factory=dict)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     is_away: bool = False
+    suppressions: dict[int, Suppression] = field(default_factory=dict)
+    causes: dict[int, int] = field(default_factory=dict)
+    ends: dict[int, datetime] = field(default_factory=dict)
+
+    async def read_causes(self) -> list[CauseState]:
+        refuse_when(self.is_away)
+        return [CauseState(number, self.causes.get(number, 0)) for number in self.suppressions]
 
     async def read_alarms(self) -> list[Alarm]:
         refuse_when(self.is_away)
         return list(self.alarms.values())
 
-    async def record(self, changes: Sequence[ProcessChange]) -> None:
+    async def record(self, changes: Sequence[ProcessChange | CauseChange]) -> None:
         refuse_when(self.is_away)
         for one in changes:
-            if one.number > self.alarms.get(one.rule_id, Alarm(one.rule_id)).process_number:
+            if isinstance(one, CauseChange):
+                self._take_cause(one)
+            elif one.number > self.alarms.get(one.rule_id, Alarm(one.rule_id)).process_number:
                 self.act(one.rule_id, one.event)
+
+    def _take_cause(self, change: CauseChange) -> None:
+        number = change.suppression_id
+        if change.number <= self.causes.get(number, 0):
+            return
+        self.causes[number] = change.number
+        self.ends.pop(number, None)
+        suppression = self.suppressions[number]
+        if change.number % 2 == 0:
+            self.ends[number] = self.clock() + timedelta(seconds=suppression.delay_s)
+        if change.number % 2 == 1 or suppression.delay_s:
+            for rule_id in sorted(suppression.consequences):
+                hold = Hold(HoldKind.DESIGN, number, self.clock(), self.ends.get(number), suppression.cause)
+                self.act(rule_id, Held(self.clock(), hold))
+        self._release()
+
+    def _release(self) -> int:
+        """Let go what a cause held for its time."""
+        count = 0
+        for number, end in list(self.ends.items()):
+            if end <= self.clock():
+                del self.ends[number]
+                for rule_id in sorted(self.suppressions[number].consequences):
+                    words = self.suppressions[number].cause
+                    self.act(rule_id, Released(self.clock(), HoldKind.DESIGN, number, comment=words))
+                    count += 1
+        return count
 
     def act(self, rule_id: int, event: AlarmEvent) -> None:
         rule = self.rules.get(rule_id, PLAIN_RULE)
+        self._step(rule_id, event, rule)
+        if isinstance(event, Disabled | Enabled):
+            self.rules[rule_id] = replace(rule, is_disabled=isinstance(event, Disabled))
+
+    def _step(self, rule_id: int, event: AlarmEvent, rule: AlarmRule) -> None:
         alarm, entry = step(self.alarms.get(rule_id, Alarm(rule_id)), event, rule)
         if entry is not None:
             self.alarms[rule_id] = alarm
@@ -125,4 +173,4 @@ class FakeAlarmStore:
                 due.append((one.rule_id, ReAlarmed(self.clock(), comment="It still stands.")))
         for rule_id, event in due:
             self.act(rule_id, event)
-        return len(due)
+        return len(due) + self._release()

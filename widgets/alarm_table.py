@@ -27,8 +27,10 @@ from control_room.core.alarms import LIMITS, Alarm, AlarmKind, AlarmRule, AlarmS
 from control_room.core.samples import Sample
 from control_room.core.tags import Tag
 from widgets.alarm_symbol import paint_alarm_symbol
+from widgets.column_header import Arrangement, ColumnHeader
+from widgets.hold_words import aside_text, hold_lines, left_text
 from widgets.palette import LIGHT, Palette
-from widgets.quality import STATE_WORDS, age_text, explanation
+from widgets.quality import STATE_WORDS, explanation
 from widgets.value_cell import aged_text, fitting, paint_value
 
 Index = QModelIndex | QPersistentModelIndex
@@ -110,9 +112,8 @@ def _narrow_state_text(row: AlarmRow) -> str:
 
 
 def _by_text(row: AlarmRow) -> str:
-    aside = row.alarm.out_of_service or row.alarm.shelving
-    if aside is not None:
-        return f"{aside.person}: {aside.reason}"
+    if aside := aside_text(row.alarm):
+        return aside
     if not row.alarm.acknowledged_by:
         return ""
     return f"{row.alarm.acknowledged_by}, {time_text(row.alarm.acknowledged_time)}"
@@ -172,6 +173,7 @@ class AlarmFilter:
     priority: Priority | None = None
     state: AlarmState | None = None
     municipality: str = ""
+    site: str = ""
     tag_ids: frozenset[int] | None = None
     shelf: AlarmState | None = None
 
@@ -184,6 +186,8 @@ class AlarmFilter:
         if self.state is not None and row.alarm.state is not self.state:
             return False
         if self.municipality and row.municipality != self.municipality:
+            return False
+        if self.site and row.tag.site != self.site:
             return False
         if self.tag_ids is not None and row.tag.id not in self.tag_ids:
             return False
@@ -211,7 +215,7 @@ class AlarmModel(QAbstractTableModel):
         self.counts: Counter[AlarmState | None] = Counter()
         self._sorted_by = SYMBOL
         self._is_reversed = False
-        # a narrow table has no column for who acknowledged: the state says it
+        # without the column for who acknowledged, the state says it
         self.is_narrow = False
 
     @property
@@ -248,6 +252,10 @@ class AlarmModel(QAbstractTableModel):
         """Order by a column, and within it by the board's own order."""
         self._sorted_by, self._is_reversed = column, order is Qt.SortOrder.DescendingOrder
         self._rebuild()
+
+    def begins_group(self, place: int) -> bool:
+        """Return whether a board that is sorted by place has another place above this row."""
+        return self._sorted_by == PLACE and place > 0 and self._rows[place].place != self._rows[place - 1].place
 
     def place_of(self, rule_id: int) -> int | None:
         """Return an alarm's row, None when it is not shown."""
@@ -342,9 +350,8 @@ class AlarmModel(QAbstractTableModel):
         """Return a cell's words."""
         if column == NOW:
             return aged_text(row.tag, self.present(row.tag.id), self.now())
-        if column == STATE and row.alarm.state is AlarmState.SHELVED and row.alarm.shelving is not None:
-            left_s = (row.alarm.shelving.until - self.now()).total_seconds()
-            return f"{age_text(left_s)} left"
+        if column == STATE and (left := left_text(row.alarm, self.now())):
+            return left
         if column == STATE and self.is_narrow:
             return _narrow_state_text(row)
         return COLUMNS[column].text(row)
@@ -365,8 +372,9 @@ class AlarmModel(QAbstractTableModel):
             since = f"{service.since.astimezone():%Y-%m-%d %H:%M}"
             order = f", work order {service.work_order}" if service.work_order else ""
             lines.append(f"out of service since {since} by {service.person}{order}: {service.reason}")
-        elif row.alarm.acknowledged_by and shelving is None:
+        elif row.alarm.acknowledged_by and not row.alarm.is_suppressed:
             lines.append(f"acknowledged by {_by_text(row)}")
+        lines += hold_lines(row.alarm)
         return "\n".join(lines)
 
 
@@ -386,6 +394,8 @@ class _RowDelegate(QStyledItemDelegate):
             painter.fillRect(box, QColor(palette.selection))
         elif index.row() % 2:
             painter.fillRect(box, QColor(palette.raised))
+        if table.board.begins_group(index.row()):
+            painter.fillRect(box.left(), box.top(), box.width(), 2, QColor(palette.label))
         if column == SYMBOL:
             if is_selected:
                 painter.fillRect(box, QColor(palette.panel))
@@ -427,9 +437,10 @@ class _Kept:
 
 
 class AlarmTable(QTableView):
-    """The table. Signals: menu_wanted(place on screen) for the selected alarms, row_activated(rule id)."""
+    """The table. Signals: menu_wanted(place on screen) for the selected alarms, row_activated(rule id), arranged()."""
 
     menu_wanted = Signal(QPoint)
+    arranged = Signal()
     row_activated = Signal(int)
 
     def __init__(self, present: Present, now: Callable[[], datetime], parent: QWidget | None = None) -> None:
@@ -439,6 +450,11 @@ class AlarmTable(QTableView):
         self.is_lit = True
         self.empty_words = "No alarms"
         self._is_wide: bool | None = None
+        # a person arranged the columns: then the width of the table decides nothing any more
+        self._is_arranged = False
+        self.header = ColumnHeader([one.title for one in COLUMNS], frozenset({SYMBOL, MESSAGE}), self)
+        # before the model: a header forgets the selection at each reset, and what gives it back must come after that
+        self.setHorizontalHeader(self.header)
         self._kept = _Kept()
         self.board = AlarmModel(present, now, self)
         self.board.modelAboutToBeReset.connect(self._keep)
@@ -447,6 +463,13 @@ class AlarmTable(QTableView):
         self.board.rowsInserted.connect(lambda _, first, last: self._hold_still(first, last - first + 1))
         self.board.rowsRemoved.connect(lambda _, first, last: self._hold_still(first, first - last - 1))
         self.setItemDelegate(_RowDelegate(self))
+        self._set_up()
+        self._lay_out_header()
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(lambda at: self.menu_wanted.emit(self.viewport().mapToGlobal(at)))
+        self.activated.connect(lambda index: self.row_activated.emit(self.board.rows[index.row()].rule.id))
+
+    def _set_up(self) -> None:
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -457,13 +480,12 @@ class AlarmTable(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.verticalHeader().setDefaultSectionSize(_ROW_PX)
-        self._lay_out_header()
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(lambda at: self.menu_wanted.emit(self.viewport().mapToGlobal(at)))
-        self.activated.connect(lambda index: self.row_activated.emit(self.board.rows[index.row()].rule.id))
 
     def _lay_out_header(self) -> None:
-        header = self.horizontalHeader()
+        header = self.header
+        header.arranged.connect(self._on_arranged)
+        header.first_wanted.connect(lambda: self.arrange({}))
+        header.first_wanted.connect(self.arranged)
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setMinimumSectionSize(30)
@@ -475,13 +497,38 @@ class AlarmTable(QTableView):
         is_wide = self.viewport().width() >= _WIDE_PX
         if is_wide is not self._is_wide:
             self._is_wide = is_wide
-            self.board.is_narrow = not is_wide
-            for number, column in enumerate(COLUMNS):
-                width = column.width_px if is_wide else column.narrow_px
-                self.setColumnHidden(number, width == 0 and number != MESSAGE)
-                if width:
-                    self.setColumnWidth(number, width)
+            if not self._is_arranged:
+                self._use_widths(is_wide)
         super().resizeEvent(event)
+
+    def _use_widths(self, is_wide: bool) -> None:
+        for number, column in enumerate(COLUMNS):
+            width = column.width_px if is_wide else column.narrow_px
+            self.setColumnHidden(number, width == 0 and number != MESSAGE)
+            if width:
+                self.setColumnWidth(number, width)
+        self.board.is_narrow = self.isColumnHidden(BY)
+
+    def arrange(self, arrangement: Arrangement) -> None:
+        """Show the columns as a person arranged them; empty: as the table's width allows."""
+        self._is_arranged = bool(arrangement)
+        if self._is_arranged:
+            self.header.use(arrangement)
+            self.board.is_narrow = self.isColumnHidden(BY)
+        else:
+            self.header.order_anew()
+            self._use_widths(bool(self._is_wide))
+        self.viewport().update()
+
+    def arrangement(self) -> Arrangement:
+        """Return how a person arranged the columns, empty when nobody did."""
+        return self.header.arrangement() if self._is_arranged else {}
+
+    def _on_arranged(self) -> None:
+        self._is_arranged = True
+        self.board.is_narrow = self.isColumnHidden(BY)
+        self.viewport().update()
+        self.arranged.emit()
 
     def chosen(self) -> list[AlarmRow]:
         """Return the selected alarms in the order of the rows."""
@@ -507,7 +554,7 @@ class AlarmTable(QTableView):
 
     def show_present(self) -> None:
         """Paint the present values anew, and of what is shelved the time that is left."""
-        if self.board.counts[AlarmState.SHELVED]:
+        if self.board.counts[AlarmState.SHELVED] or self.board.counts[AlarmState.SUPPRESSED_BY_DESIGN]:
             self.viewport().update()
             return
         left = self.columnViewportPosition(NOW)

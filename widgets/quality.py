@@ -17,6 +17,7 @@ STATE_WORDS = {
     AlarmState.LATCHED_ACKNOWLEDGED: "latched",
     AlarmState.OUT_OF_SERVICE: "out of service",
     AlarmState.SHELVED: "shelved",
+    AlarmState.SUPPRESSED_BY_DESIGN: "suppressed",
 }
 MARKS = {Grade.GOOD: "", Grade.UNCERTAIN: "~", Grade.STALE: "?", Grade.BAD: "?"}
 

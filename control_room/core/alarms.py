@@ -1,15 +1,91 @@
 """The alarm state machine: `step(alarm, event, rule) -> (alarm, entry or None)`, pure.
 
 States and transitions follow ANSI/ISA-18.2-2016 and IEC 62682. Facts are kept apart (is the condition present, was it
-acknowledged, is it latched, shelved, out of service); the state that people see is derived from them. The database has
+acknowledged, is it latched, shelved, held, out of service); the state that people see is derived from them. The database has
 the same machine as its function step_alarm() and lets nobody past it; a test walks both side by side.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import Any
+
+from control_room.core.alarm_entries import (
+    SUPPRESSED,
+    TO_ACKNOWLEDGE,
+    AlarmState,
+    Happening,
+    JournalEntry,
+    Trigger,
+    detail_of,
+    happening_of,
+    trigger_of,
+)
+from control_room.core.alarm_events import (
+    Acknowledged,
+    AlarmEvent,
+    PersonEvent,
+    ProcessEvent,
+    Raised,
+    ReAlarmed,
+    Reset,
+    Returned,
+    ReturnedToService,
+    Shelved,
+    TakenOutOfService,
+    Unshelved,
+)
+from control_room.core.holds import (
+    Disabled,
+    Enabled,
+    Held,
+    Hold,
+    HoldEvent,
+    HoldKind,
+    Released,
+    RuleEvent,
+    held_with,
+    held_without,
+)
+
+# the whole machine is imported from here
+__all__ = [
+    "LIMITS",
+    "PAIRED",
+    "SUPPRESSED",
+    "TO_ACKNOWLEDGE",
+    "Acknowledged",
+    "Alarm",
+    "AlarmEvent",
+    "AlarmKind",
+    "AlarmRule",
+    "AlarmState",
+    "Disabled",
+    "Enabled",
+    "Happening",
+    "Held",
+    "Hold",
+    "HoldKind",
+    "IllegalTransition",
+    "JournalEntry",
+    "OutOfService",
+    "PersonEvent",
+    "Priority",
+    "ProcessChange",
+    "ProcessEvent",
+    "Raised",
+    "ReAlarmed",
+    "Released",
+    "Reset",
+    "Returned",
+    "ReturnedToService",
+    "Shelved",
+    "Shelving",
+    "TakenOutOfService",
+    "Trigger",
+    "Unshelved",
+    "is_legal",
+    "step",
+]
 
 
 class AlarmKind(StrEnum):
@@ -42,47 +118,6 @@ class Priority(IntEnum):
     LOW = 4
 
 
-class AlarmState(StrEnum):
-    """The state that people see; one that is suppressed in several ways shows the first of the last two."""
-
-    NORMAL = "NORM"
-    UNACKNOWLEDGED = "UNACK"
-    ACKNOWLEDGED = "ACKED"
-    RETURNED = "RTNUN"
-    LATCHED_UNACKNOWLEDGED = "LU"
-    LATCHED_ACKNOWLEDGED = "LA"
-    OUT_OF_SERVICE = "OOSRV"
-    SHELVED = "SHLVD"
-
-
-SUPPRESSED = frozenset({AlarmState.OUT_OF_SERVICE, AlarmState.SHELVED})
-TO_ACKNOWLEDGE = frozenset({AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED, AlarmState.LATCHED_UNACKNOWLEDGED})
-
-
-class Trigger(StrEnum):
-    """What made an alarm change."""
-
-    PROCESS = "process"
-    OPERATOR = "operator"
-    TIMER = "timer"
-    COMMENT = "comment"
-
-
-class Happening(StrEnum):
-    """What happened to an alarm, as the journal calls it."""
-
-    RAISED = "raised"
-    RETURNED = "returned"
-    ACKNOWLEDGED = "acknowledged"
-    RESET = "reset"
-    SHELVED = "shelved"
-    UNSHELVED = "unshelved"
-    OUT_OF_SERVICE = "out_of_service"
-    IN_SERVICE = "in_service"
-    REALARMED = "realarmed"
-    COMMENTED = "commented"
-
-
 @dataclass(frozen=True, slots=True)
 class AlarmRule:
     """One alarm of one tag. What `limit` means depends on the kind, and each kind's file in core/rules says it.
@@ -94,6 +129,7 @@ class AlarmRule:
     `is_latching`: when the condition is gone the alarm stays until a person resets it.
     `shelving_limit_s`: the longest that it may be shelved at once; 0: not at all.
     `re_alarm_s`: so long after its acknowledgement it is announced again, if it still stands; 0: never.
+    `is_disabled`: a change of the configuration took it out of service; nothing judges it.
     """
 
     id: int
@@ -110,6 +146,7 @@ class AlarmRule:
     other_tag_id: int | None = None
     window_s: float = 60.0
     re_alarm_s: float = 0.0
+    is_disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,114 +191,31 @@ class Alarm:
     shelving: Shelving | None = None
     out_of_service: OutOfService | None = None
     process_number: int = 0
+    holds: tuple[Hold, ...] = ()
 
     @property
     def is_suppressed(self) -> bool:
         """Return whether nobody is told of it now."""
-        return self.shelving is not None or self.out_of_service is not None
+        return self.shelving is not None or self.out_of_service is not None or bool(self.holds)
+
+    def held_by(self, kind: HoldKind) -> tuple[Hold, ...]:
+        """Return what of one kind holds it."""
+        return tuple(one for one in self.holds if one.kind is kind)
 
     @property
     def state(self) -> AlarmState:
         """Return the state derived from the facts."""
         if self.out_of_service is not None:
             return AlarmState.OUT_OF_SERVICE
-        if self.shelving is not None:
+        if self.shelving is not None or self.held_by(HoldKind.WORK):
             return AlarmState.SHELVED
+        if self.holds:
+            return AlarmState.SUPPRESSED_BY_DESIGN
         if self.is_active:
             return AlarmState.ACKNOWLEDGED if self.is_acknowledged else AlarmState.UNACKNOWLEDGED
         if self.is_latched:
             return AlarmState.LATCHED_ACKNOWLEDGED if self.is_acknowledged else AlarmState.LATCHED_UNACKNOWLEDGED
         return AlarmState.NORMAL if self.is_acknowledged else AlarmState.RETURNED
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """The condition became true, after deadband and delay."""
-
-    time: datetime
-    value: float | None
-    quality: int
-
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """The condition became false, after deadband and delay."""
-
-    time: datetime
-    value: float | None
-    quality: int
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """A person acknowledged the occurrence `event_id`."""
-
-    time: datetime
-    event_id: int
-    person: str
-    comment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reset:
-    """A person let go of a latched alarm."""
-
-    time: datetime
-    person: str
-    comment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Shelved:
-    """A person set the alarm aside, or set another end."""
-
-    time: datetime
-    until: datetime
-    person: str
-    comment: str
-    is_one_shot: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unshelved:
-    """A person took the alarm back, or its time ran out: nobody did."""
-
-    time: datetime
-    person: str = ""
-    comment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TakenOutOfService:
-    """A person took the alarm out of service."""
-
-    time: datetime
-    person: str
-    comment: str
-    work_order: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ReturnedToService:
-    """A person returned the alarm to service."""
-
-    time: datetime
-    person: str
-    comment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ReAlarmed:
-    """It was acknowledged and still stands: it is announced again."""
-
-    time: datetime
-    person: str = ""
-    comment: str = ""
-
-
-ProcessEvent = Raised | Returned
-PersonEvent = Acknowledged | Reset | Shelved | Unshelved | TakenOutOfService | ReturnedToService
-AlarmEvent = ProcessEvent | PersonEvent | ReAlarmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,29 +227,13 @@ class ProcessChange:
     event: ProcessEvent
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """One change of an alarm, written once and never changed. `time` is the source time, aware UTC."""
-
-    rule_id: int
-    event_id: int
-    happening: Happening
-    previous: AlarmState
-    state: AlarmState
-    trigger: Trigger
-    time: datetime
-    value: float | None
-    quality: int
-    person: str = ""
-    comment: str = ""
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-
 class IllegalTransition(ValueError):
     """The event is not allowed in the alarm's state; the text says why."""
 
 
 _PLAIN = AlarmRule(0, 0, AlarmKind.H, Priority.LOW)
+_IS_DISABLED = "It is disabled in the configuration."
+_QUIET = "It is shelved, suppressed or out of service: there is nothing to acknowledge."
 
 
 def step(alarm: Alarm, event: AlarmEvent, rule: AlarmRule = _PLAIN) -> tuple[Alarm, JournalEntry | None]:
@@ -319,10 +257,16 @@ def is_legal(alarm: Alarm, event: AlarmEvent, rule: AlarmRule) -> bool:
 
 
 def _after(alarm: Alarm, event: AlarmEvent, rule: AlarmRule) -> Alarm:
+    if isinstance(event, Raised | Returned) and rule.is_disabled:
+        return alarm
     if isinstance(event, Raised):
         return _raised(alarm, event)
     if isinstance(event, Returned):
         return _returned(alarm, event, rule)
+    if isinstance(event, Held | Released):
+        return _held(alarm, event, rule)
+    if isinstance(event, Disabled | Enabled):
+        return _configured(alarm, event, rule)
     return _decided(alarm, event, rule)
 
 
@@ -341,7 +285,7 @@ def _decided(alarm: Alarm, event: PersonEvent | ReAlarmed, rule: AlarmRule) -> A
             _demand(alarm.shelving is not None, "It is not shelved.")
             return _heard_again(replace(alarm, shelving=None))
         case TakenOutOfService():
-            return _taken_out_of_service(alarm, event)
+            return _taken_out_of_service(alarm, event, rule)
         case ReturnedToService():
             _demand(alarm.out_of_service is not None, "It is in service.")
             return _heard_again(replace(alarm, out_of_service=None))
@@ -389,7 +333,7 @@ def _returned(alarm: Alarm, event: Returned, rule: AlarmRule) -> Alarm:
 def _acknowledged(alarm: Alarm, event: Acknowledged) -> Alarm:
     again = "The alarm has been raised again since. Look at the new occurrence first."
     _demand(event.event_id == alarm.event_id, again)
-    _demand(not alarm.is_suppressed, "It is shelved or out of service: there is nothing to acknowledge.")
+    _demand(not alarm.is_suppressed, _QUIET)
     _demand(not alarm.is_acknowledged, f"{alarm.acknowledged_by or 'Somebody'} acknowledged it already.")
     return replace(alarm, is_acknowledged=True, acknowledged_time=event.time, acknowledged_by=event.person)
 
@@ -401,6 +345,7 @@ def _reset(alarm: Alarm) -> Alarm:
 
 
 def _shelved(alarm: Alarm, event: Shelved, rule: AlarmRule) -> Alarm:
+    _demand(not rule.is_disabled, _IS_DISABLED)
     _demand(alarm.out_of_service is None, "It is out of service.")
     _demand(rule.shelving_limit_s > 0, "This alarm may not be shelved.")
     _demand(event.until > event.time, "The shelving must end in the future.")
@@ -411,11 +356,48 @@ def _shelved(alarm: Alarm, event: Shelved, rule: AlarmRule) -> Alarm:
     return replace(alarm, shelving=shelving, is_acknowledged=True, is_latched=False)
 
 
-def _taken_out_of_service(alarm: Alarm, event: TakenOutOfService) -> Alarm:
+def _taken_out_of_service(alarm: Alarm, event: TakenOutOfService, rule: AlarmRule) -> Alarm:
+    _demand(not rule.is_disabled, _IS_DISABLED)
     _demand(alarm.out_of_service is None, "It is out of service already.")
     _demand(bool(event.comment.strip()), "A reason is needed.")
     taken = OutOfService(event.time, event.person, event.comment, event.work_order)
     return replace(alarm, out_of_service=taken, is_acknowledged=True, is_latched=False)
+
+
+def _held(alarm: Alarm, event: HoldEvent, rule: AlarmRule) -> Alarm:
+    if isinstance(event, Released):
+        left = held_without(alarm.holds, event.kind, event.number)
+        _demand(len(left) < len(alarm.holds), "Nothing of that kind holds it.")
+        return _heard_again(replace(alarm, holds=left))
+    _demand(not rule.is_disabled, _IS_DISABLED)
+    new = event.hold
+    known = next((one for one in alarm.holds if one.key == new.key), None)
+    if known is not None:
+        if known.until == new.until:
+            return alarm
+        # the same one with another end
+        new = replace(new, since=known.since)
+    return replace(alarm, holds=held_with(alarm.holds, new), is_acknowledged=True, is_latched=False)
+
+
+def _configured(alarm: Alarm, event: RuleEvent, rule: AlarmRule) -> Alarm:
+    if isinstance(event, Enabled):
+        _demand(rule.is_disabled, "It is enabled.")
+        # what is abnormal now is announced as soon as it is judged again
+        return replace(alarm)
+    _demand(not rule.is_disabled, "It is disabled already.")
+    _demand(bool(event.comment.strip()), "A reason is needed.")
+    return replace(
+        alarm,
+        is_active=False,
+        is_acknowledged=True,
+        is_latched=False,
+        shelving=None,
+        out_of_service=None,
+        holds=(),
+        process_number=alarm.process_number + alarm.is_active,
+        returned_time=event.time if alarm.is_active else alarm.returned_time,
+    )
 
 
 def _heard_again(alarm: Alarm) -> Alarm:
@@ -428,44 +410,18 @@ def _heard_again(alarm: Alarm) -> Alarm:
 
 
 def _entry(before: Alarm, after: Alarm, event: AlarmEvent) -> JournalEntry:
-    is_process = isinstance(event, Raised | Returned)
     measured = event if isinstance(event, Raised | Returned) else after
-    person = "" if isinstance(event, Raised | Returned) else event.person
     return JournalEntry(
         rule_id=after.rule_id,
         event_id=after.event_id,
-        happening=_HAPPENINGS[type(event)],
+        happening=happening_of(event),
         previous=before.state,
         state=after.state,
-        trigger=Trigger.PROCESS if is_process else Trigger.OPERATOR if person else Trigger.TIMER,
+        trigger=trigger_of(event),
         time=event.time,
         value=measured.value,
         quality=measured.quality,
-        person=person,
+        person="" if isinstance(event, Raised | Returned) else event.person,
         comment="" if isinstance(event, Raised | Returned) else event.comment,
-        detail=_detail(after, event),
+        detail=detail_of(event, after.process_number),
     )
-
-
-_HAPPENINGS = {
-    Raised: Happening.RAISED,
-    Returned: Happening.RETURNED,
-    Acknowledged: Happening.ACKNOWLEDGED,
-    Reset: Happening.RESET,
-    Shelved: Happening.SHELVED,
-    Unshelved: Happening.UNSHELVED,
-    TakenOutOfService: Happening.OUT_OF_SERVICE,
-    ReturnedToService: Happening.IN_SERVICE,
-    ReAlarmed: Happening.REALARMED,
-}
-
-
-def _detail(after: Alarm, event: AlarmEvent) -> dict[str, Any]:
-    """Return what the journal keeps beside the columns that all have."""
-    if isinstance(event, Raised | Returned):
-        return {"process_number": after.process_number}
-    if isinstance(event, Shelved):
-        return {"until": event.until.isoformat(), "is_one_shot": event.is_one_shot}
-    if isinstance(event, TakenOutOfService):
-        return {"work_order": event.work_order}
-    return {}

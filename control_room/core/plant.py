@@ -64,6 +64,36 @@ class PlantTag:
 
 
 @dataclass(frozen=True, slots=True)
+class PlantConsequence:
+    """Alarms that follow from a cause: of a tag by its key, or of a place (`site`, and `asset` there); without `kinds` all."""
+
+    tag: str = ""
+    site: str = ""
+    asset: str = ""
+    kinds: tuple[AlarmKind, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlantSuppression:
+    """While the cause is there, its consequences are told to nobody, and `delay_s` longer; `name` is unique in the plant.
+
+    The cause is the alarm `kind` of the tag when `is_alarm`, else a condition: `kind`, `limit`, `deadband` and `on_delay_s`
+    mean what they mean of a rule. `cause` says it in words.
+    """
+
+    name: str
+    cause: str
+    tag: str
+    kind: AlarmKind
+    consequences: tuple[PlantConsequence, ...]
+    is_alarm: bool = False
+    limit: float = 0.0
+    deadband: float = 0.0
+    on_delay_s: float = 0.0
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Plant:
     """Everything that the control room must know of one municipality."""
 
@@ -74,6 +104,7 @@ class Plant:
     nodes: tuple[Node, ...] = ()
     links: tuple[Link, ...] = ()
     is_schematic: bool = field(default=False)
+    suppressions: tuple[PlantSuppression, ...] = ()
 
 
 LINK_ALARM_DELAY_S = 30.0
@@ -131,6 +162,8 @@ def _plant(document: Mapping[str, Any]) -> Plant:
         nodes=tuple(Node(**{**entry, "kind": NodeKind(entry["kind"])}) for entry in document["nodes"]),
         links=tuple(_link(entry) for entry in document["links"]),
         is_schematic=document["is_schematic"],
+        # the first documents knew none
+        suppressions=tuple(_suppression(entry) for entry in document.get("suppressions", ())),
     )
 
 
@@ -147,6 +180,14 @@ def _tag(entry: Mapping[str, Any]) -> PlantTag:
 
 def _rule(entry: Mapping[str, Any]) -> PlantRule:
     return PlantRule(**{**entry, "kind": AlarmKind(entry["kind"]), "priority": Priority(entry["priority"])})
+
+
+def _suppression(entry: Mapping[str, Any]) -> PlantSuppression:
+    consequences = tuple(
+        PlantConsequence(**{**one, "kinds": tuple(AlarmKind(kind) for kind in one.get("kinds", ()))})
+        for one in entry["consequences"]
+    )
+    return PlantSuppression(**{**entry, "kind": AlarmKind(entry["kind"]), "consequences": consequences})
 
 
 def _link(entry: Mapping[str, Any]) -> Link:

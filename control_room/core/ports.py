@@ -11,6 +11,7 @@ from control_room.core.alarms import Alarm, AlarmRule, ProcessChange
 from control_room.core.options import Field
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
+from control_room.core.suppression import CauseChange, CauseState, Suppression
 from control_room.core.tags import Connection, Municipality, Tag
 
 # a tag with this address tells how its connection stands: LINK_IS_UP or LINK_IS_LOST, said by the supervisor itself
@@ -70,6 +71,7 @@ class Configuration:
     connections: tuple[Connection, ...]
     tags: tuple[Tag, ...]
     rules: tuple[AlarmRule, ...]
+    suppressions: tuple[Suppression, ...] = ()
 
 
 class ConfigurationStore(Protocol):
@@ -93,15 +95,20 @@ class AlarmStore(Protocol):
     """Keeps alarms and their journal."""
 
     async def read_alarms(self) -> list[Alarm]:
-        """Return every alarm that was ever raised, shelved or out of service."""
+        """Return every alarm that was ever raised, shelved, held or out of service."""
 
-    async def record(self, changes: Sequence[ProcessChange]) -> None:
-        """Commit what the process did, each with its journal row, in one transaction. What was told before, as after an
-        answer that was lost, is done once; what people did to the alarm meanwhile stays."""
+    async def read_causes(self) -> list[CauseState]:
+        """Return what is known of the cause of every suppression."""
+
+    async def record(self, changes: Sequence[ProcessChange | CauseChange]) -> None:
+        """Commit in their order, in one transaction, what the process did to alarms, each with its journal row, and which
+        causes came and went, with what that does to their consequences. What was told before, as after an answer that was
+        lost, is done once; what people did to the alarm meanwhile stays."""
 
     async def pass_time(self) -> int:
-        """Take back what is shelved for its time, and announce again what stands acknowledged for too long, both by the
-        store's own clock; return how many alarms that changed."""
+        """Take back what is shelved for its time, let go what a cause or planned work held for its time, begin work that was
+        planned for now, and announce again what stands acknowledged for too long, all by the store's own clock; return how
+        many steps alarms took by that."""
 
 
 class StatusStore(Protocol):

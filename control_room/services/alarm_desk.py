@@ -1,4 +1,4 @@
-"""The alarm desk: judges every sample by the rules of its tag and records what changes."""
+"""The alarm desk: judges every sample by the rules of its tag, watches causes of suppressions, and records what changes."""
 
 import asyncio
 import heapq
@@ -14,6 +14,7 @@ from control_room.core.errors import PASSING
 from control_room.core.ports import AlarmStore
 from control_room.core.rules.bad_quality import is_untrusted
 from control_room.core.samples import Sample
+from control_room.core.suppression import CauseChange, Suppression
 from control_room.services.tasks import Commit
 
 log = logging.getLogger(__name__)
@@ -32,14 +33,18 @@ class AlarmDesk:
         self._rules: dict[int, AlarmRule] = {}
         self._rules_by_tag: dict[int, tuple[AlarmRule, ...]] = {}
         self._conditions: dict[int, Condition] = {}
+        # how often the process changed an alarm, and how often a cause came or went
         self._numbers: dict[int, int] = {}
+        self._causes: dict[int, int] = {}
+        self._suppressions: dict[int, Suppression] = {}
+        self._caused_by: dict[int, tuple[int, ...]] = {}
         # of tags that a rule compares with others, the newest trusted value
         self._values: dict[int, float] = {}
         self._compared: frozenset[int] = frozenset()
         self._due: list[tuple[datetime, int]] = []
         # of each rule in that heap, when it is looked at next: a delay that begins anew needs no second place
         self._awaited: dict[int, datetime] = {}
-        self._changes: deque[ProcessChange] = deque()
+        self._changes: deque[ProcessChange | CauseChange] = deque()
         self._changed = asyncio.Event()
         self._commit = Commit[None]()
         self._looked = clock()
@@ -47,15 +52,22 @@ class AlarmDesk:
         self.trouble = ""
 
     async def load(self) -> None:
-        """Take over the alarms as the store knows them: what stands there is not announced again."""
-        known = await self._store.read_alarms()
+        """Take over alarms and causes as the store knows them: what stands there is not announced again."""
+        known, causes = await self._store.read_alarms(), await self._store.read_causes()
         self._numbers = {alarm.rule_id: alarm.process_number for alarm in known}
-        self._conditions = {alarm.rule_id: Condition(is_active=True, is_raw=True) for alarm in known if alarm.is_active}
+        self._causes = {one.suppression_id: one.number for one in causes}
+        active = [alarm.rule_id for alarm in known if alarm.is_active]
+        active += [-one.suppression_id for one in causes if one.is_there]
+        self._conditions = {rule_id: Condition(is_active=True, is_raw=True) for rule_id in active}
 
-    def use_rules(self, rules: Iterable[AlarmRule]) -> None:
-        """Judge by `rules` from now on; the alarm of a rule that is gone returns to normal."""
+    def use_rules(self, rules: Iterable[AlarmRule], suppressions: Iterable[Suppression] = ()) -> None:
+        """Judge by `rules` and watch the causes of `suppressions` from now on; the alarm of a rule that is gone or disabled
+        returns to normal, and so does a cause."""
         by_tag: defaultdict[int, list[AlarmRule]] = defaultdict(list)
-        self._rules = {rule.id: rule for rule in rules}
+        self._suppressions = {one.id: one for one in suppressions}
+        # a cause is judged before the alarms of its own tag: what follows from a sample is known before it is announced
+        watches = [watch for one in self._suppressions.values() if (watch := one.watch()) is not None]
+        self._rules = {rule.id: rule for rule in [*watches, *(rule for rule in rules if not rule.is_disabled)]}
         others = [(rule, rule.other_tag_id) for rule in self._rules.values() if rule.kind in PAIRED]
         pairs = [(rule, other) for rule, other in others if other is not None and other != rule.tag_id]
         for rule in self._rules.values():
@@ -67,16 +79,37 @@ class AlarmDesk:
         self._rules_by_tag = {tag_id: tuple(of_tag) for tag_id, of_tag in by_tag.items()}
         for rule_id in self._conditions.keys() - self._rules.keys():
             condition = self._conditions.pop(rule_id)
-            if condition.is_active:
+            known = self._suppressions.get(-rule_id)
+            # a cause that is an alarm has no condition of its own
+            if condition.is_active and (known is None or known.rule_id is None):
                 self._tell(rule_id, Returned(self._clock(), None, 0))
+        self._watch_alarms()
         for rule in self._rules.values():
             if rule.kind is AlarmKind.STALE and rule.id not in self._conditions:
                 self._accept(rule.id, begin_silence(rule, self._clock()), ())
 
+    def _watch_alarms(self) -> None:
+        """Let alarms that are causes be known as what they are now."""
+        caused_by: defaultdict[int, list[int]] = defaultdict(list)
+        for one in self._suppressions.values():
+            if one.rule_id is not None:
+                caused_by[one.rule_id].append(one.id)
+        self._caused_by = {rule_id: tuple(ids) for rule_id, ids in caused_by.items()}
+        for rule_id, ids in self._caused_by.items():
+            for number in ids:
+                self._tell_cause(number, self._is_active(rule_id), self._clock())
+        for one in self._suppressions.values():
+            # its alarm is in the configuration no more
+            if one.rule_id is None and one.tag_id is None:
+                self._tell_cause(one.id, False, self._clock())
+
+    def _is_active(self, rule_id: int) -> bool:
+        return self._conditions.get(rule_id, _NORMAL).is_active
+
     @property
     def active(self) -> int:
         """Return how many conditions hold now, whether anybody is told of them or not."""
-        return sum(condition.is_active for condition in self._conditions.values())
+        return sum(condition.is_active for rule_id, condition in self._conditions.items() if rule_id > 0)
 
     def take(self, samples: Sequence[Sample]) -> None:
         """Judge samples in order; what changes is recorded by run()."""
@@ -117,10 +150,24 @@ class AlarmDesk:
                 self._await(rule_id, condition.due)
 
     def _tell(self, rule_id: int, event: ProcessEvent) -> None:
+        is_there = isinstance(event, Raised)
+        if rule_id < 0:
+            self._tell_cause(-rule_id, is_there, event.time)
+            return
+        # what suppresses others is told first
+        for number in self._caused_by.get(rule_id, ()):
+            self._tell_cause(number, is_there, event.time)
         number = self._numbers[rule_id] = self._numbers.get(rule_id, 0) + 1
         self._changes.append(ProcessChange(rule_id, number, event))
-        self.raised += isinstance(event, Raised)
+        self.raised += is_there
         self._changed.set()
+
+    def _tell_cause(self, suppression_id: int, is_there: bool, time: datetime) -> None:
+        before = self._causes.get(suppression_id, 0)
+        if (before % 2 == 1) is not is_there:
+            self._causes[suppression_id] = before + 1
+            self._changes.append(CauseChange(suppression_id, before + 1, time))
+            self._changed.set()
 
     async def run(self) -> None:
         """Record changes, let delays run out and tell the store that time passes, until cancelled."""

@@ -18,11 +18,12 @@ class FaultKind(StrEnum):
     STUCK = "stuck"  # a sensor repeats its last value
     BAD = "bad"  # a sensor says that it is broken
     LINK = "link"  # an outstation loses its link
+    POWER = "power"  # a station with pumps loses its mains supply
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`element` is a junction for BURST, a pump for TRIP, a tag's key for STUCK and BAD, an outstation for LINK."""
+    """`element` is a junction for BURST, a pump for TRIP, a tag's key for STUCK and BAD, an outstation for LINK and POWER."""
 
     kind: FaultKind
     element: str
@@ -36,12 +37,14 @@ _OPENING = (
     (36.0, FaultKind.BAD),
     (48.0, FaultKind.LINK),
     (62.0, FaultKind.STUCK),
+    (72.0, FaultKind.POWER),
 )
 _DURATIONS_S = {
     FaultKind.BURST: (35.0, 60.0),
     FaultKind.TRIP: (25.0, 50.0),
     FaultKind.STUCK: (30.0, 60.0),
     FaultKind.BAD: (25.0, 40.0),
+    FaultKind.POWER: (30.0, 50.0),
     # longer than its alarm waits
     FaultKind.LINK: (LINK_ALARM_DELAY_S + 15.0, LINK_ALARM_DELAY_S + 30.0),
 }
@@ -61,7 +64,7 @@ def script(offset_s: float, random: Random) -> Iterator[Plan]:
     """Yield faults for ever: one of each kind first, then seldom and by chance."""
     for at_s, kind in _OPENING:
         yield _plan(at_s + offset_s, kind, random)
-    at_s = 90.0 + offset_s
+    at_s = 100.0 + offset_s
     while True:
         at_s += random.uniform(90.0, 240.0)
         yield _plan(at_s, random.choice(list(FaultKind)), random)

@@ -19,6 +19,8 @@ from control_room.simulator.instruments import Instrument
 _LEAST_CHLORINE = 0.2
 _LEAST_PRESSURE_M = 8.0
 _DELAY_S = 3.0
+# a pump that starts needs so long to deliver
+_NO_FLOW_DELAY_S = 5.0
 _Rules = tuple[PlantRule, ...]
 
 
@@ -125,7 +127,11 @@ def _pressure(tag: PlantTag, low: float, high: float) -> _Rules:
 def _flow(tag: PlantTag, low: float, high: float) -> _Rules:
     # a burst shows as more flow than on any healthy day
     margin = max(2.0, 0.4 * (high - min(low, 0.0)))
-    return (_rule(tag, AlarmKind.H, Priority.LOW, high + margin, 0.2 * margin, "high"),)
+    high_flow = _rule(tag, AlarmKind.H, Priority.LOW, high + margin, 0.2 * margin, "high")
+    if not tag.key.startswith("PU") or high < 1.0:
+        return (high_flow,)
+    # a pump that runs and delivers little is blocked or pumps against a closed valve; a stopped one has no flow by design
+    return high_flow, _rule(tag, AlarmKind.L, Priority.LOW, 0.1 * high, 0.02 * high, "low", _NO_FLOW_DELAY_S)
 
 
 def _chlorine(tag: PlantTag, low: float, high: float) -> _Rules:

@@ -14,6 +14,7 @@ from control_room.simulator.hydraulics import Hydraulics
 from control_room.simulator.instruments import Instrument, Reading, is_worth_saying, measure
 from control_room.simulator.links import LINK_CODE
 from control_room.simulator.plant_model import OWN_CODES, PlantModel
+from control_room.simulator.suppressions import MAINS_CODE, MAINS_HAS_FAILED, MAINS_IS_ON
 
 # (tag key, value, quality): what a device says
 Report = tuple[str, float | None, int]
@@ -29,6 +30,7 @@ class _Pump:
     is_wanted: bool = True
     speed_percent: float = 100.0
     is_tripped: bool = False
+    device: str = ""
 
 
 @dataclass(slots=True)
@@ -54,7 +56,9 @@ class Outstations:
         self._start_s = self.network.time_s
         self._readings = {one.tag.key: Reading() for one in self.model.instruments}
         self._by_key = {one.tag.key: one for one in self.model.instruments}
-        self._pumps = {one.source[1]: _Pump() for one in self.model.instruments if one.source[2] == "COMMAND"}
+        self._pumps = {
+            one.source[1]: _Pump(device=one.device) for one in self.model.instruments if one.source[2] == "COMMAND"
+        }
         self._next = next(self.script, None)
 
     @property
@@ -64,6 +68,7 @@ class Outstations:
             FaultKind.BURST: frozenset(self.network.model.junction_name_list),
             FaultKind.TRIP: frozenset(self._pumps),
             FaultKind.LINK: frozenset(one.device for one in self.model.instruments if one.device),
+            FaultKind.POWER: frozenset(one.device for one in self._pumps.values()),
             FaultKind.STUCK: frozenset(self._readings),
             FaultKind.BAD: frozenset(self._readings),
         }
@@ -72,6 +77,11 @@ class Outstations:
     def cut(self) -> frozenset[str]:
         """Return the outstations that have lost their link."""
         return frozenset(one.element for one in self._active if one.kind is FaultKind.LINK)
+
+    @property
+    def dark(self) -> frozenset[str]:
+        """Return the outstations that have lost their mains supply; their batteries let them go on to measure."""
+        return frozenset(one.element for one in self._active if one.kind is FaultKind.POWER)
 
     def step(self, wall_s: float) -> list[Report]:
         """Bring the plant to `wall_s` seconds after the start and return what its devices report."""
@@ -97,7 +107,7 @@ class Outstations:
             return [one.source[1] for one in self.model.instruments if one.tag.key.startswith("PL")]
         if kind is FaultKind.TRIP:
             return [name for name in self._pumps if self.network.read("link", name, "STATUS") > 0]
-        if kind is FaultKind.LINK:
+        if kind in (FaultKind.LINK, FaultKind.POWER):
             return sorted(self.elements[kind])
         return [one.tag.key for one in self.model.instruments if one.tag.quantity in _MEASURED]
 
@@ -118,6 +128,10 @@ class Outstations:
         elif fault.kind is FaultKind.TRIP:
             self._pumps[fault.element].is_tripped = is_active
             self._drive(fault.element)
+        elif fault.kind is FaultKind.POWER:
+            for name, pump in self._pumps.items():
+                if pump.device == fault.element:
+                    self._drive(name)
 
     # --- what devices say
 
@@ -144,6 +158,8 @@ class Outstations:
             return -truth if instrument.is_reversed else truth
         if code == LINK_CODE:
             return LINK_IS_LOST if name in self.cut else LINK_IS_UP
+        if code == MAINS_CODE:
+            return MAINS_HAS_FAILED if name in self.dark else MAINS_IS_ON
         pump = self._pumps[name]
         is_running = self.network.read("link", name, "STATUS") > 0
         return {
@@ -192,7 +208,7 @@ class Outstations:
 
     def _drive(self, name: str) -> None:
         pump = self._pumps[name]
-        if pump.is_tripped:
+        if pump.is_tripped or pump.device in self.dark:
             self.network.held[name] = False
         elif pump.is_automatic:
             self.network.held.pop(name, None)

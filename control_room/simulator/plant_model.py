@@ -15,9 +15,10 @@ from control_room.simulator.limits import with_limits
 from control_room.simulator.links import LINK_CODE, link_points
 from control_room.simulator.municipalities import municipality_of
 from control_room.simulator.points import OPC_UA, points
+from control_room.simulator.suppressions import MAINS_CODE, mains_points, suppressions
 
-# the outstations' own: command, mode, protection, speed, link
-OWN_CODES = frozenset({"COMMAND", "MODE", "TRIP", "SPEED", "SPEED_SETPOINT", LINK_CODE})
+# the outstations' own: command, mode, protection, speed, link, mains supply
+OWN_CODES = frozenset({"COMMAND", "MODE", "TRIP", "SPEED", "SPEED_SETPOINT", LINK_CODE, MAINS_CODE})
 _SETTLING_DAYS, _SETTLING_STEP_S = 2, 1_800
 _STEP_S = 900
 
@@ -45,7 +46,9 @@ def build(name: str, folder: Path) -> tuple[PlantModel, Hydraulics]:
     limited = (with_limits(one, days[:, number]) for number, one in enumerate(possible))
     chosen = tuple(one for one in limited if one is not None)
     nodes, links = drawing(network.model, about)
-    plant = Plant(about.key, about.name, (), (), nodes, links, is_schematic=about.crs is None)
+    chosen += tuple(mains_points(chosen))
+    known = tuple(suppressions(chosen))
+    plant = Plant(about.key, about.name, (), (), nodes, links, about.crs is None, known)
     # some files have sources of negative demand
     demand = about.tuning.demand * 1_000 * sum(max(node.base_demand, 0.0) for _, node in network.model.junctions())
     return PlantModel(plant, (*chosen, *link_points(chosen, OPC_UA)), float(demand)), network

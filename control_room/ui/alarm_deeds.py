@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from control_room.core.access import Action
 from control_room.core.alarms import (
     AlarmEvent,
+    Disabled,
     Reset,
     ReturnedToService,
     Shelved,
@@ -24,7 +25,16 @@ from control_room.ui.console import Console
 from control_room.ui.dialogs.form import FormDialog, Values
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
-from db.alarm_journal import AlarmAnswer, comment, reset, return_to_service, shelve, take_out_of_service, unshelve
+from db.alarm_journal import (
+    AlarmAnswer,
+    comment,
+    disable,
+    reset,
+    return_to_service,
+    shelve,
+    take_out_of_service,
+    unshelve,
+)
 from widgets.alarm_table import AlarmRow
 
 MINUTES = {"15 min": 15, "30 min": 30, "1 h": 60, "2 h": 120, "4 h": 240, "8 h": 480}
@@ -115,6 +125,14 @@ DEEDS = (
         Action.SERVICE,
         partial(_takes, ReturnedToService(_AT, _SOMEBODY)),
         lambda _, comment: partial(return_to_service, comment=comment),
+    ),
+    Deed(
+        "Disable…",
+        Action.CONFIGURE,
+        partial(_takes, Disabled(_AT, _SOMEBODY, _SOMEBODY)),
+        lambda values, _: partial(disable, comment=_comment(values)),
+        (Field("reason", "Reason", REASONS[0], choices=REASONS), _WORDS),
+        "A change of the configuration: nothing judges it until somebody enables it again (Planned work, Disabled alarms).",
     ),
 )
 

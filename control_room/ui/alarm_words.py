@@ -16,6 +16,10 @@ _DEEDS = {
     Happening.OUT_OF_SERVICE: "took it out of service",
     Happening.IN_SERVICE: "returned it to service",
     Happening.COMMENTED: "wrote",
+    Happening.WORK_BEGUN: "planned work on it",
+    Happening.WORK_ENDED: "ended the work on it",
+    Happening.DISABLED: "disabled it in the configuration",
+    Happening.ENABLED: "enabled it in the configuration",
 }
 
 

@@ -19,7 +19,8 @@ class Jumps(QObject):
 
     trend_wanted(tag ids), map_wanted(tag id), alarms_wanted(tag ids, what they are called),
     tree_wanted(tag id), alarm_wanted(rule id) and tag_shown(tag id), which follows a person's choice without bringing
-    anything to the front.
+    anything to the front. notice_wanted(words): what the person must read whatever is in front.
+    work_wanted(tag ids): work is to be planned where they are.
     """
 
     trend_wanted = Signal(list)
@@ -28,6 +29,8 @@ class Jumps(QObject):
     tree_wanted = Signal(int)
     alarm_wanted = Signal(int)
     tag_shown = Signal(int)
+    notice_wanted = Signal(str)
+    work_wanted = Signal(list)
 
 
 class Blink(QObject):

@@ -10,7 +10,7 @@ from control_room.ui.theme import Theme
 from control_room.ui.view_spec import Place, ViewSpec
 
 # raise it when docks are added, removed or renamed: a layout of another version is not restored
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 _GEOMETRY, _STATE = "window/geometry", "window/state"
 # from this width on, map and trends stand side by side
 WIDE_PX = 1600

@@ -10,11 +10,14 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QMenuBar, QTabWid
 import resources
 from control_room.ui.about import AboutBox
 from control_room.ui.console import Console
+from control_room.ui.dialogs.sounds import SoundsDialog
 from control_room.ui.docks import Dock, arrange, restore_geometry, restore_state, save_layout
 from control_room.ui.handbook import HandbookWindow
+from control_room.ui.horn import SeatHorn
 from control_room.ui.lock_watch import LockWatch
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.shift_button import ShiftButton
+from control_room.ui.speaker import Mute, Speaker
 from control_room.ui.status_strip import StatusStrip
 from control_room.ui.trouble_bar import TroubleBar
 from control_room.ui.view_spec import ViewSpec, find_views
@@ -28,8 +31,14 @@ _FIRST_SIZE = QSize(1600, 900)
 class MainWindow(QMainWindow):
     """Every view of the seat. `on_close` is told that the person wants to leave; `finish` then closes for good."""
 
-    def __init__(self, console: Console, on_close: Callable[[], None], specs: Sequence[ViewSpec] | None = None) -> None:
-        """Make all views; nothing is read or drawn before show()."""
+    def __init__(
+        self,
+        console: Console,
+        on_close: Callable[[], None],
+        specs: Sequence[ViewSpec] | None = None,
+        speaker: Speaker | None = None,
+    ) -> None:
+        """Make all views; nothing is read or drawn before show(). Without a speaker nothing is heard."""
         super().__init__()
         self._console = console
         self._on_close = on_close
@@ -38,6 +47,8 @@ class MainWindow(QMainWindow):
         self._actions: list[tuple[QAction, str]] = []
         self.handbook: HandbookWindow | None = None
         self.about: AboutBox | None = None
+        self.sounds: SoundsDialog | None = None
+        self.horn = SeatHorn(console.alarms, console.settings, speaker or Mute(), self)
         self.setWindowTitle(TITLE)
         self.setDockNestingEnabled(True)
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
@@ -89,6 +100,9 @@ class MainWindow(QMainWindow):
     def _make_menus(self, parent: QWidget) -> QMenuBar:
         bar = QMenuBar(parent)
         room_menu = bar.addMenu("&Room")
+        silence = self._add(room_menu, "&Silence the horn", "silence", QKeySequence("F8"), self.silence)
+        self._add(room_menu, "&Horn…", "", QKeySequence(), self.open_sounds)
+        room_menu.addSeparator()
         self._add(room_menu, "&Close the control room", "", QKeySequence("Ctrl+Q"), self.close)
         view_menu = bar.addMenu("&View")
         for key, dock in self.docks.items():
@@ -103,7 +117,7 @@ class MainWindow(QMainWindow):
         book = self._add(help_menu, "&Handbook", "handbook", QKeySequence("F1"), self.open_handbook)
         self._add(help_menu, "&About", "about", QKeySequence(), self.open_about)
         self._tools.addSeparator()
-        for act in (theme, full, book):
+        for act in (silence, theme, full, book):
             self._tools.addAction(act)
             button = self._tools.widgetForAction(act)
             button.setProperty("toolButtonStyle", Qt.ToolButtonStyle.ToolButtonIconOnly)
@@ -128,10 +142,15 @@ class MainWindow(QMainWindow):
         jumps.map_wanted.connect(lambda _: self.bring("map"))
         jumps.alarms_wanted.connect(lambda *_: self.bring("alarms"))
         jumps.alarm_wanted.connect(lambda _: self.bring("alarms"))
+        jumps.work_wanted.connect(lambda _: self.bring("planned_work"))
+        jumps.notice_wanted.connect(self.notice_bar.say)
         jumps.tree_wanted.connect(lambda _: self.bring("navigation"))
         self.banner.alarm_clicked.connect(jumps.alarm_wanted)
         self.banner.board_wanted.connect(lambda: self.bring("alarms"))
         self.strip.links_wanted.connect(lambda: self.bring("connections"))
+        self.strip.horn_wanted.connect(self.open_sounds)
+        self.horn.changed.connect(self._show_horn)
+        self._show_horn()
         console.alarms.changed.connect(lambda *_: self.banner.show_rows(console.alarms.heard()))
         for news in (console.room.status_changed, console.room.alarms_changed, console.room.configuration_changed):
             news.connect(self._show_trouble)
@@ -156,6 +175,16 @@ class MainWindow(QMainWindow):
     def arrange_again(self) -> None:
         """Put every view back where it stands in the first layout."""
         arrange(self, self.docks, self.width(), self.height())
+
+    def silence(self) -> None:
+        """Silence the horn; nothing is acknowledged by that."""
+        self.horn.silence()
+
+    def open_sounds(self) -> None:
+        """Show the horn's dialog."""
+        self.sounds = self.sounds or SoundsDialog(self, self.horn)
+        self.sounds.show()
+        self.sounds.raise_()
 
     def open_handbook(self) -> None:
         """Show the handbook in a window of its own."""
@@ -212,6 +241,9 @@ class MainWindow(QMainWindow):
         self.strip.refresh()
         self.trouble_bar.refresh()
         self.shift_button.tick()
+
+    def _show_horn(self) -> None:
+        self.strip.show_horn(*self.horn.state())
 
     def _show_trouble(self) -> None:
         self.trouble_bar.refresh()

@@ -15,6 +15,7 @@ from control_room.core.network import Network
 from control_room.core.ports import Configuration
 from control_room.core.samples import Grade, Sample, stale
 from control_room.core.status import CollectorStatus, LinkStatus
+from control_room.core.suppression import Suppression
 from control_room.core.tags import Connection, Municipality, Tag
 
 SILENT_AFTER_S = 5.0
@@ -52,6 +53,7 @@ class Room(QObject):
         self.is_plain = False
         self.tags: dict[int, Tag] = {}
         self.rules: dict[int, AlarmRule] = {}
+        self.suppressions: dict[int, Suppression] = {}
         self.municipalities: dict[int, Municipality] = {}
         self.connections: dict[int, Connection] = {}
         self.alarms: dict[int, Alarm] = {}
@@ -81,6 +83,7 @@ class Room(QObject):
         self.networks = tuple(networks)
         self.tags = {tag.id: tag for tag in configuration.tags}
         self.rules = {rule.id: rule for rule in configuration.rules}
+        self.suppressions = {one.id: one for one in configuration.suppressions}
         self.municipalities = {one.id: one for one in configuration.municipalities}
         self.connections = {one.id: one for one in configuration.connections}
         self.is_configured = True

@@ -33,9 +33,13 @@ _URGENCY = (Light.TROUBLE, Light.WAITING, Light.OK, Light.OFF)
 
 
 class StatusStrip(QWidget):
-    """Database, collector, every link that finds room (those in trouble first), clock. Signal links_wanted()."""
+    """Database, collector, horn, every link that finds room (those in trouble first), clock.
+
+    Signals links_wanted(), horn_wanted().
+    """
 
     links_wanted = Signal()
+    horn_wanted = Signal()
 
     def __init__(self, room: Room, parent: QWidget | None = None) -> None:
         """Show the room's status; `refresh` each second keeps the ages true."""
@@ -44,6 +48,7 @@ class StatusStrip(QWidget):
         self._palette: Palette | None = None
         self.database = StatusLight(self)
         self.collector = StatusLight(self)
+        self.horn = StatusLight(self)
         self.more = StatusLight(self)
         self.clock = StatusLight(self)
         self.links: dict[int, StatusLight] = {}
@@ -51,11 +56,12 @@ class StatusStrip(QWidget):
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(2, 0, 4, 0)
         self._row.setSpacing(2)
-        for light in (self.database, self.collector, self.more):
+        for light in (self.database, self.collector, self.horn, self.more):
             self._row.addWidget(light)
         self._row.addStretch(1)
         self._row.addWidget(self.clock)
         self.more.clicked.connect(self.links_wanted)
+        self.horn.clicked.connect(self.horn_wanted)
         room.status_changed.connect(self.refresh)
         room.configuration_changed.connect(self._rebuild)
         self._rebuild()
@@ -63,8 +69,13 @@ class StatusStrip(QWidget):
     def apply_palette(self, palette: Palette) -> None:
         """Use the theme's colours."""
         self._palette = palette
-        for light in (self.database, self.collector, self.more, self.clock, *self.links.values()):
+        for light in (self.database, self.collector, self.horn, self.more, self.clock, *self.links.values()):
             light.apply_palette(palette)
+
+    def show_horn(self, light: Light, detail: str, explanation: str) -> None:
+        """Show what the horn does."""
+        self.horn.show_state(light, "Horn", detail, explanation)
+        self._arrange()
 
     def refresh(self) -> None:
         """Show everything as it is now."""
@@ -141,7 +152,9 @@ class StatusStrip(QWidget):
     def _arrange(self) -> None:
         """Show as many links as there is room for, those in trouble first, and count the others."""
         order = sorted(self.links.values(), key=lambda light: _URGENCY.index(light.light or Light.OFF))
-        fixed = sum(light.sizeHint().width() + 2 for light in (self.database, self.collector, self.clock)) + 8
+        fixed = (
+            sum(light.sizeHint().width() + 2 for light in (self.database, self.collector, self.horn, self.clock)) + 8
+        )
         fit = max(0, (self.width() - fixed) // (_LINK_PX + 2))
         if fit < len(order):
             fit = max(0, (self.width() - fixed - 100) // (_LINK_PX + 2))

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, text
 from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, Priority, ProcessChange, Raised, Returned
 from control_room.core.plant import Plant, PlantConnection, PlantRule, PlantTag
 from control_room.core.samples import Sample
+from control_room.core.suppression import CauseChange, CauseState
 from control_room.core.tags import Quantity
 from control_room.services.alarm_desk import AlarmDesk
 from db.embedded import open_embedded
@@ -28,6 +29,7 @@ from db.schema import upgrade
 from db.stores import PostgresAlarmStore
 from db.tag_store import import_plant
 from db.worker import DatabaseThread
+from tests.db.people import count_ids
 
 T = TypeVar("T")
 ALARMS, BATCH = 10_000, 500
@@ -48,6 +50,8 @@ def run(seconds: float, rates: list[int] | None) -> list[dict[str, Any]]:
             upgrade(server.url("postgres"), server.credentials.passwords())
             owner = make_engine(server.url("postgres"), "benchmark")
             with owner.begin() as connection:
+                # rules are named by their numbers
+                count_ids(connection)
                 import_plant(connection, _plant())
             thread = DatabaseThread(make_engine(server.url("collector"), "benchmark"), "benchmark")
             row = _measure(PostgresAlarmStore(thread), owner)
@@ -102,7 +106,10 @@ class _NoStore:
     async def read_alarms(self) -> list[Alarm]:
         return []
 
-    async def record(self, changes: Sequence[ProcessChange]) -> None:
+    async def read_causes(self) -> list[CauseState]:
+        return []
+
+    async def record(self, changes: Sequence[ProcessChange | CauseChange]) -> None:
         pass
 
     async def pass_time(self) -> int:

@@ -15,11 +15,17 @@ from control_room.core.alarms import (
     AlarmKind,
     AlarmRule,
     AlarmState,
+    Disabled,
+    Enabled,
+    Held,
+    Hold,
+    HoldKind,
     IllegalTransition,
     JournalEntry,
     Priority,
     Raised,
     ReAlarmed,
+    Released,
     Reset,
     Returned,
     ReturnedToService,
@@ -29,6 +35,7 @@ from control_room.core.alarms import (
     step,
 )
 from tests.fakes import START
+from tests.replay import event_of
 
 PLAIN = AlarmRule(7, 1, AlarmKind.H, Priority.HIGH)
 LATCHING = replace(PLAIN, is_latching=True)
@@ -41,6 +48,17 @@ EXPIRE = Unshelved(START)
 OUT = TakenOutOfService(START, "eva", "sensor is exchanged", "WO 17")
 IN = ReturnedToService(START, "eva")
 AGAIN = ReAlarmed(START)
+HOUR = timedelta(hours=1)
+BY_CAUSE = Held(START, Hold(HoldKind.DESIGN, 3, START, None, "Pump 1 is stopped"))
+BY_OTHER = Held(START, Hold(HoldKind.DESIGN, 4, START, None, "The station has no power"))
+ENDING = Held(START, replace(BY_CAUSE.hold, until=START + HOUR))
+CAUSE_GONE = Released(START, HoldKind.DESIGN, 3)
+OTHER_GONE = Released(START, HoldKind.DESIGN, 4)
+WORK = Held(START, Hold(HoldKind.WORK, 3, START, START + HOUR, "valve is exchanged", "eva", "WO 17"), "eva")
+WORK_OVER = Released(START, HoldKind.WORK, 3)
+OFF = Disabled(START, "eva", "sensor is removed")
+ON = Enabled(START, "eva")
+DISABLED = replace(PLAIN, is_disabled=True)
 
 
 def ack(event_id: int) -> Acknowledged:
@@ -82,6 +100,31 @@ def walk(events: list[AlarmEvent], rule: AlarmRule = PLAIN) -> tuple[Alarm, list
         ("rule ii: out of service and shelved", [UP, SHELVE, OUT, BACK, IN], "UNACK SHLVD OOSRV OOSRV UNACK"),
         ("rule ii, the other way", [UP, SHELVE, OUT, IN, BACK], "UNACK SHLVD OOSRV SHLVD UNACK"),
         ("15 while out of service", [UP, ONE_SHOT, OUT, DOWN, IN], "UNACK SHLVD OOSRV OOSRV NORM"),
+        ("16 of A, 17 quiet", [BY_CAUSE, CAUSE_GONE], "DSUPR NORM"),
+        ("16 of A, its consequence comes, 17 loud", [BY_CAUSE, UP, CAUSE_GONE], "DSUPR DSUPR UNACK"),
+        ("16 of B, 17 loud", [UP, BY_CAUSE, CAUSE_GONE], "UNACK DSUPR UNACK"),
+        ("16 of C, gone meanwhile", [UP, ack(1), BY_CAUSE, DOWN, CAUSE_GONE], "UNACK ACKED DSUPR DSUPR NORM"),
+        ("16 of D, 17 quiet", [UP, DOWN, BY_CAUSE, CAUSE_GONE], "UNACK RTNUN DSUPR NORM"),
+        ("un-suppress delay", [BY_CAUSE, UP, ENDING, CAUSE_GONE], "DSUPR DSUPR DSUPR UNACK"),
+        ("the same cause twice", [BY_CAUSE, BY_CAUSE], "DSUPR -"),
+        ("two causes", [UP, BY_CAUSE, BY_OTHER, CAUSE_GONE, OTHER_GONE], "UNACK DSUPR DSUPR DSUPR UNACK"),
+        ("rule ii: by design and shelved", [UP, BY_CAUSE, SHELVE, CAUSE_GONE, BACK], "UNACK DSUPR SHLVD SHLVD UNACK"),
+        ("rule ii: by design, then shelving ends", [UP, SHELVE, BY_CAUSE, BACK], "UNACK SHLVD SHLVD DSUPR"),
+        (
+            "rule ii: all three",
+            [UP, BY_CAUSE, SHELVE, OUT, BACK, IN, CAUSE_GONE],
+            "UNACK DSUPR SHLVD OOSRV OOSRV DSUPR UNACK",
+        ),
+        ("planned work is a shelf", [WORK, UP, WORK_OVER], "SHLVD SHLVD UNACK"),
+        ("planned work and a cause", [WORK, BY_CAUSE, UP, WORK_OVER, CAUSE_GONE], "SHLVD SHLVD SHLVD DSUPR UNACK"),
+        (
+            "work and a cause of one number",
+            [UP, WORK, BY_CAUSE, CAUSE_GONE, WORK_OVER],
+            "UNACK SHLVD SHLVD SHLVD UNACK",
+        ),
+        ("a person's shelf in planned work", [WORK, UP, SHELVE, WORK_OVER, BACK], "SHLVD SHLVD SHLVD SHLVD UNACK"),
+        ("20 of B", [UP, OFF], "UNACK NORM"),
+        ("20 of E, F and G together", [UP, BY_CAUSE, SHELVE, OUT, OFF], "UNACK DSUPR SHLVD OOSRV NORM"),
     ],
 )
 def test_transitions_of_alarms_that_do_not_latch(row: str, events: list[AlarmEvent], states: str) -> None:
@@ -99,6 +142,8 @@ def test_transitions_of_alarms_that_do_not_latch(row: str, events: list[AlarmEve
         ("13 of LU, 14", [UP, DOWN, SHELVE, BACK], "UNACK LU SHLVD NORM"),
         ("13 of LA, 14", [UP, ack(1), DOWN, SHELVE, BACK], "UNACK ACKED LA SHLVD NORM"),
         ("18 of LU, 19", [UP, DOWN, OUT, IN], "UNACK LU OOSRV NORM"),
+        ("16 of LA, 17", [UP, ack(1), DOWN, BY_CAUSE, CAUSE_GONE], "UNACK ACKED LA DSUPR NORM"),
+        ("20 of LU", [UP, DOWN, OFF], "UNACK LU NORM"),
         ("nothing latches unheard", [SHELVE, UP, DOWN, BACK], "SHLVD SHLVD SHLVD NORM"),
     ],
 )
@@ -131,6 +176,12 @@ def test_transitions_of_alarms_that_latch(row: str, events: list[AlarmEvent], st
         ([UP], AGAIN, "does not stand"),
         ([UP, DOWN, ack(1)], AGAIN, "does not stand"),
         ([UP, ack(1), SHELVE], AGAIN, "does not stand"),
+        ([UP, BY_CAUSE], ack(1), "nothing to acknowledge"),
+        ([UP, ack(1), BY_CAUSE], AGAIN, "does not stand"),
+        ([BY_OTHER], CAUSE_GONE, "Nothing of that kind"),
+        ([WORK], CAUSE_GONE, "Nothing of that kind"),
+        ([], ON, "is enabled"),
+        ([], replace(OFF, comment=" "), "reason"),
     ],
 )
 def test_what_is_not_in_the_table_is_refused_in_words(
@@ -144,6 +195,42 @@ def test_what_is_not_in_the_table_is_refused_in_words(
 def test_what_may_not_be_shelved_is_not() -> None:
     with pytest.raises(IllegalTransition, match="may not be shelved"):
         step(Alarm(7), SHELVE, replace(PLAIN, shelving_limit_s=0))
+
+
+@pytest.mark.parametrize("event", [OFF, SHELVE, OUT, BY_CAUSE, WORK])
+def test_what_is_disabled_is_left_alone(event: AlarmEvent) -> None:
+    with pytest.raises(IllegalTransition, match="disabled"):
+        step(Alarm(7), event, DISABLED)
+    assert step(Alarm(7), UP, DISABLED) == (Alarm(7), None)
+    alarm, entry = step(Alarm(7), ON, DISABLED)
+    assert entry is not None
+    assert (alarm.state, entry.happening, entry.trigger, entry.person) == ("NORM", "enabled", "config", "eva")
+
+
+def test_the_journal_names_the_cause_and_its_end() -> None:
+    _, entries = walk([UP, BY_CAUSE, ENDING, CAUSE_GONE, WORK, WORK_OVER, OFF])
+    seen = [(one.happening, one.trigger, one.comment, dict(one.detail)) for one in entries[1:] if one is not None]
+    hold = {"hold": "design:3", "by": "", "work_order": ""}
+    end = (START + HOUR).isoformat()
+    assert seen == [
+        ("suppressed", "logic", "Pump 1 is stopped", {**hold, "until": None}),
+        ("suppressed", "logic", "Pump 1 is stopped", {**hold, "until": end}),
+        ("unsuppressed", "logic", "", {"hold": "design:3"}),
+        (
+            "work_begun",
+            "operator",
+            "valve is exchanged",
+            {"hold": "work:3", "by": "eva", "work_order": "WO 17", "until": end},
+        ),
+        ("work_ended", "timer", "", {"hold": "work:3"}),
+        ("disabled", "config", "sensor is removed", {}),
+    ]
+
+
+def test_another_end_leaves_when_it_began() -> None:
+    later = replace(ENDING, hold=replace(ENDING.hold, since=START + HOUR))
+    alarm, _ = walk([BY_CAUSE, later])
+    assert alarm.holds == (replace(BY_CAUSE.hold, until=START + HOUR),)
 
 
 def test_what_comes_back_from_the_shelf_is_a_new_occurrence() -> None:
@@ -179,6 +266,8 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.alarm = Alarm(7)
+        # what the journal alone tells
+        self.replayed = Alarm(7)
         self.journal: list[JournalEntry] = []
         self.rule = PLAIN
         self.now = START
@@ -194,6 +283,7 @@ class Life(RuleBasedStateMachine):
         if entry is not None:
             assert (entry.previous, entry.state) == (before.state, self.alarm.state)
             self.journal.append(entry)
+            self.replayed, _ = step(self.replayed, event_of(entry), self.rule)
         return True
 
     def _time(self) -> datetime:
@@ -248,6 +338,31 @@ class Life(RuleBasedStateMachine):
     def return_to_service(self) -> None:
         self._do(ReturnedToService(self._time(), "eva"))
 
+    @rule(kind=st.sampled_from(HoldKind), number=st.integers(1, 2), is_ending=st.booleans())
+    def hold(self, kind: HoldKind, number: int, is_ending: bool) -> None:
+        time = self._time()
+        until = time + HOUR if is_ending else None
+        self._do(Held(time, Hold(kind, number, time, until, "why")))
+
+    @rule(kind=st.sampled_from(HoldKind), number=st.integers(1, 2))
+    def let_go(self, kind: HoldKind, number: int) -> None:
+        before = self.alarm
+        if self._do(Released(self._time(), kind, number)):
+            # announced when nothing else holds it, and then as a new occurrence
+            is_announced = self.alarm.event_id > before.event_id
+            assert is_announced == (before.is_active and not self.alarm.is_suppressed)
+
+    @rule(is_disabled=st.booleans())
+    def disable(self, is_disabled: bool) -> None:
+        kind = Disabled if is_disabled else Enabled
+        if self._do(kind(self._time(), "eva", "why")):
+            self.rule = replace(self.rule, is_disabled=is_disabled)
+
+    @precondition(lambda self: self.rule.is_disabled)
+    @invariant()
+    def what_is_disabled_is_normal(self) -> None:
+        assert self.alarm.state is AlarmState.NORMAL
+
     @precondition(lambda self: self.alarm.is_suppressed)
     @invariant()
     def what_is_suppressed_is_told_to_nobody(self) -> None:
@@ -264,6 +379,10 @@ class Life(RuleBasedStateMachine):
         alarm = self.alarm
         if alarm.is_active and not alarm.is_suppressed and alarm.is_acknowledged:
             assert alarm.event_id in self.acknowledged
+
+    @invariant()
+    def the_journal_alone_gives_the_alarm(self) -> None:
+        assert self.replayed == self.alarm
 
     @invariant()
     def the_journal_ends_where_the_alarm_is(self) -> None:

@@ -24,6 +24,7 @@ from control_room.simulator.plant_model import build
 from control_room.simulator.plant_process import TICK_S, PlantOrder, open_stations
 from control_room.simulator.points import MQTT, OPC_UA
 from drivers.mqtt import Readings, _Message
+from tests.simulator.judging import announced, judged
 
 SPEED = 60.0
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -103,7 +104,7 @@ def test_a_seed_repeats_a_run_and_another_makes_another(tmp_path: Path) -> None:
 
 def test_a_healthy_plant_raises_no_alarm_for_a_day(station: Outstations) -> None:
     said = Watch(station).run(DAY_S / SPEED)
-    assert raised([one.tag for one in station.model.instruments], said) == []
+    assert announced(station, said) == []
 
 
 def test_points_report_on_change_and_periodically(station: Outstations) -> None:
@@ -132,7 +133,7 @@ def test_the_script_brings_every_kind_and_never_ends() -> None:
 
     plans = script(0.0, Random(3))
     first = [next(plans) for _ in range(200)]
-    assert {plan.kind for plan in first[:5]} == set(FaultKind)
+    assert {plan.kind for plan in first[:6]} == set(FaultKind)
     assert [plan.at_s for plan in first] == sorted(plan.at_s for plan in first)
     assert all(0 <= plan.lot < 1 and plan.seconds > 0 for plan in first)
 
@@ -163,6 +164,51 @@ def test_a_tripped_pump_stands_whatever_the_command_until_it_heals(station: Outs
     watch.run(10)
     assert watch.value("PU02.trip") == 0
     assert watch.value("PU02.flow") > 100
+
+
+# a pump that runs out of its hours delivers more than on healthy days
+HIGH_FLOW = ("PU02.flow", AlarmKind.H)
+
+
+def test_a_stopped_pump_has_no_low_flow_alarm(station: Outstations) -> None:
+    watch = Watch(station)
+    station.obey("PU02.command", 1.0)
+    said = watch.run(20)
+    station.obey("PU02.command", 0.0)
+    said += watch.run(20)
+    station.obey("PU02.command", 1.0)
+    said += watch.run(40)
+    low_flow = [one[2] for one in judged(station, said) if one[:2] == ("PU02.flow", AlarmKind.L)]
+    assert low_flow[-4:] == ["raised DSUPR", "suppressed DSUPR", "returned DSUPR", "unsuppressed NORM"]
+    assert ("PU02.flow", AlarmKind.L) not in announced(station, said)
+
+
+def test_a_station_without_power_is_one_alarm(station: Outstations) -> None:
+    watch = Watch(station)
+    pump = next(one for one in station.model.instruments if one.tag.key == "PU02.command")
+    station.obey("PU02.command", 1.0)
+    said = watch.run(20)
+    assert station.cause(Fault(FaultKind.POWER, pump.device, 40.0), watch.wall_s)
+    said += watch.run(30)
+    assert watch.value(f"{pump.device}.mains") == 1
+    assert watch.value("PU02.state") == 0
+    assert watch.value("PU02.flow") == pytest.approx(0, abs=1)
+    said += watch.run(30)
+    assert watch.value("PU02.flow") > 100
+    of_station = {one.tag.key for one in station.model.instruments if one.device == pump.device}
+    told = [one for one in announced(station, said) if one[0] in of_station and one != HIGH_FLOW]
+    assert told == [(f"{pump.device}.mains", "H")]
+    assert ("PU02.state", "DISC", "raised DSUPR") in judged(station, said)
+
+
+def test_a_trip_is_one_alarm(station: Outstations) -> None:
+    watch = Watch(station)
+    station.obey("PU02.command", 1.0)
+    said = watch.run(20)
+    station.cause(Fault(FaultKind.TRIP, "335", 40.0), watch.wall_s)
+    said += watch.run(80)
+    told = [one for one in announced(station, said) if one[0].startswith("PU02") and one != HIGH_FLOW]
+    assert told == [("PU02.trip", "H")]
 
 
 def test_a_stuck_sensor_repeats_itself_as_good(station: Outstations) -> None:
@@ -201,7 +247,7 @@ def test_a_lost_link_silences_an_outstation_and_it_obeys_nothing(station: Outsta
 
 
 def test_a_lost_outstation_is_one_alarm_and_a_short_absence_none(station: Outstations) -> None:
-    tags, watch = [one.tag for one in station.model.instruments], Watch(station)
+    watch = Watch(station)
     said = watch.run(5)
     for absence_s in (LINK_ALARM_DELAY_S - 10, LINK_ALARM_DELAY_S + 30):
         station.cause(Fault(FaultKind.LINK, "service-reservoirs", absence_s), watch.wall_s)
@@ -211,7 +257,7 @@ def test_a_lost_outstation_is_one_alarm_and_a_short_absence_none(station: Outsta
         assert watch.value("service-reservoirs.link") == 1
         said += watch.run(absence_s + 10)
         assert watch.value("service-reservoirs.link") == 0
-    assert [(tag.key, kind) for _, tag, kind in raised(tags, said)] == [("service-reservoirs.link", AlarmKind.H)]
+    assert announced(station, said) == [("service-reservoirs.link", AlarmKind.H)]
 
 
 class Radios:

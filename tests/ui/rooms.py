@@ -42,6 +42,7 @@ from control_room.ui.theme import Theme
 from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_occurrences
 from db.history import read_history
 from db.rationalisation import read_records, read_rule_changes
+from db.planned_work import read_places, read_works
 from tests.fakes import FakeClock
 
 NAMES = ("Northfield Water", "Cedar Valley Utilities", "Laurel County Water District")
@@ -417,6 +418,8 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
         read_occurrences: lambda rule_id, count: [],
         read_records: RecordBook,
         read_rule_changes: lambda rule_id, count: [],
+        read_works: list,
+        read_places: list,
     }
     reading, acting = FakeThread(answers), FakeThread({acknowledge: all_done})
 

@@ -87,7 +87,7 @@ def test_the_button_waits_for_something_to_acknowledge(view: AlarmsView, stage: 
 
 
 def test_all_visible_are_acknowledged_after_one_question(view: AlarmsView, stage: Stage, qtbot: QtBot) -> None:
-    view.municipality.setCurrentText("Northfield Water")
+    view.area.setCurrentText("Northfield Water")
     view.state.setCurrentText("unacknowledged")
     shown = [(row.rule.id, row.alarm.event_id) for row in view.table.board.rows]
     assert 0 < len(shown) < 30
@@ -270,9 +270,10 @@ def test_what_is_set_aside_leaves_the_board_and_is_one_click_away(view: AlarmsVi
     count = len(view.table.board.rows)
     set_aside(stage, *rows)
     assert len(view.table.board.rows) == count - 3
-    assert [view.shelves.tabText(number) for number in range(3)] == [
+    assert [view.shelves.tabText(number) for number in range(4)] == [
         f"Alarms {count - 3}",
         "Shelved 1",
+        "Suppressed 0",
         "Out of service 2",
     ]
     view.shelves.setCurrentIndex(1)
@@ -281,7 +282,7 @@ def test_what_is_set_aside_leaves_the_board_and_is_one_click_away(view: AlarmsVi
     assert view.table.board.text(shelved, STATE) == "23 min left"
     assert view.table.board.text(shelved, BY) == "ada: Test: pump 3"
     assert "shelved until" in view.table.board.explanation(shelved, STATE)
-    view.shelves.setCurrentIndex(2)
+    view.shelves.setCurrentIndex(3)
     assert {row.rule.id for row in view.table.board.rows} == {row.rule.id for row in rows[1:]}
     assert "work order WO 17" in view.table.board.explanation(view.table.board.rows[0], STATE)
 

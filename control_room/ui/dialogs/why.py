@@ -12,6 +12,7 @@ from control_room.ui.alarm_words import lasted_words, note_words, rule_words
 from control_room.ui.console import Console
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.rule_words import limit_words, record_lines
+from control_room.ui.suppression_words import suppression_words
 from control_room.ui.words import local
 from db.alarm_journal import Occurrence, read_occurrences
 from db.rationalisation import read_records, read_rule_changes
@@ -87,6 +88,7 @@ class WhyDialog(QDialog):
         parts = [
             f"{row.message}\n{row.place} › {row.tag.asset}, {row.tag.name} ({row.tag.key}), priority {int(row.rule.priority)}",
             rule_words(row.rule, row.tag, room.tags),
+            *suppression_words(room, self._console.alarms.rows, row),
             self._around(),
         ]
         return "\n\n".join(parts)

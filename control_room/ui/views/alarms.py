@@ -23,20 +23,27 @@ from control_room.core.alarm_load import ACCEPTABLE, FLOOD_ABOVE, FLOOD_ENDS_BEL
 from control_room.core.alarms import SUPPRESSED, AlarmState, Priority
 from control_room.core.errors import ControlRoomError
 from control_room.ui.alarm_deeds import AlarmDeeds
+from control_room.ui.board_memory import BoardMemory, Filter
+from control_room.ui.board_views import BoardViews
 from control_room.ui.console import Console
 from control_room.ui.dialogs.why import WhyDialog
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
 from control_room.ui.view_spec import Place, ViewSpec
 from db.alarm_journal import AlarmAnswer, acknowledge, read_load
-from widgets.alarm_table import AlarmFilter, AlarmRow, AlarmTable, shelf_of, time_text
+from widgets.alarm_table import COLUMNS, AlarmFilter, AlarmRow, AlarmTable, shelf_of, time_text
 from widgets.quality import STATE_WORDS
 
 _KEY = "alarms"
 # by their place in the list: Qt would turn them into plain numbers and words
 _PRIORITIES = (None, *Priority)
 _STATES = (None, *(one for one in AlarmState if one is not AlarmState.NORMAL and one not in SUPPRESSED))
-_SHELVES = (None, "Alarms"), (AlarmState.SHELVED, "Shelved"), (AlarmState.OUT_OF_SERVICE, "Out of service")
+_SHELVES = (
+    (None, "Alarms"),
+    (AlarmState.SHELVED, "Shelved"),
+    (AlarmState.SUPPRESSED_BY_DESIGN, "Suppressed"),
+    (AlarmState.OUT_OF_SERVICE, "Out of service"),
+)
 # of refusals that differ, so many are told word by word
 _TOLD = 3
 _TITLE_LENGTH = 28
@@ -67,7 +74,9 @@ class AlarmsView(QWidget):
         self._console = console
         self._asked: Occurrences = []
         self._only_tags: frozenset[int] | None = None
+        self._only_title = ""
         self._is_asking = False
+        self._memory = BoardMemory(console.settings)
         self.table = AlarmTable(console.room.sample, console.room.now, self)
         self.notice_bar = NoticeBar(self)
         self._make_controls()
@@ -78,8 +87,9 @@ class AlarmsView(QWidget):
         self._connect()
         self.table.apply_palette(console.theme.palette)
         self.table.board.change(list(console.alarms.rows.values()), [])
-        self._fill_municipalities()
+        self._fill_areas()
         self._count()
+        self._use_columns()
 
     # --- what it is made of
 
@@ -90,9 +100,11 @@ class AlarmsView(QWidget):
         self.text.setMinimumWidth(90)
         self.priority = _choice(self, ["Any priority", *(f"{int(one)} {one.name.lower()}" for one in Priority)])
         self.state = _choice(self, ["Any state", *(STATE_WORDS[one] for one in _STATES if one)])
-        self.municipality = QComboBox(self)
-        self.municipality.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.municipality.setMinimumContentsLength(11)
+        self.area = QComboBox(self)
+        self.area.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.area.setMinimumContentsLength(11)
+        self.area.setToolTip("Only a municipality, or one of its sites")
+        self.views = BoardViews(self, self._memory, self._console.shift, self.filter_values, self.use_values)
         self.only_button = QPushButton(self)
         self.only_button.setToolTip("Show the alarms of everything again")
         self.only_button.hide()
@@ -128,7 +140,8 @@ class AlarmsView(QWidget):
             (self.text, 2),
             (self.priority, 0),
             (self.state, 0),
-            (self.municipality, 0),
+            (self.area, 0),
+            (self.views, 0),
             (self.only_button, 0),
             (self.comment, 2),
             (self.acknowledge_button, 0),
@@ -153,7 +166,7 @@ class AlarmsView(QWidget):
     def _connect(self) -> None:
         console, table = self._console, self.table
         self.text.textChanged.connect(self._refilter)
-        for choice in (self.priority, self.state, self.municipality):
+        for choice in (self.priority, self.state, self.area):
             choice.currentIndexChanged.connect(self._refilter)
         self.shelves.currentChanged.connect(self._refilter)
         self.only_button.clicked.connect(lambda _=False: self.filter_by())
@@ -166,9 +179,11 @@ class AlarmsView(QWidget):
         console.alarms.changed.connect(self._on_alarms)
         console.room.samples_changed.connect(self._on_samples)
         console.room.status_changed.connect(self._count)
-        console.room.configuration_changed.connect(self._fill_municipalities)
+        console.room.configuration_changed.connect(self._fill_areas)
         console.room.alarms_changed.connect(lambda _: self._count())
         console.shift.changed.connect(self._count)
+        console.shift.changed.connect(self._use_columns)
+        table.arranged.connect(self._keep_columns)
         console.blink.changed.connect(table.set_blink)
         console.theme.changed.connect(table.apply_palette)
         self._load_timer = QTimer(self, interval=LOAD_MS)
@@ -205,25 +220,33 @@ class AlarmsView(QWidget):
         if self.table.board.rows:
             self.table.show_present()
 
-    def _fill_municipalities(self) -> None:
-        chosen = self.municipality.currentData()
-        self.municipality.blockSignals(True)
-        self.municipality.clear()
-        self.municipality.addItem("All municipalities", "")
-        for one in self._console.room.configuration.municipalities:
-            self.municipality.addItem(one.name, one.name)
-        self.municipality.setCurrentIndex(max(0, self.municipality.findData(chosen)))
-        self.municipality.blockSignals(False)
+    def _fill_areas(self) -> None:
+        chosen = self.area.currentData()
+        known = self._console.room.configuration
+        sites: dict[int, set[str]] = {}
+        for tag in known.tags:
+            sites.setdefault(tag.municipality_id, set()).add(tag.site)
+        self.area.blockSignals(True)
+        self.area.clear()
+        self.area.addItem("All municipalities", ["", ""])
+        for one in known.municipalities:
+            self.area.addItem(one.name, [one.name, ""])
+            for site in sorted(sites.get(one.id, ())):
+                self.area.addItem(f"{one.name} › {site}", [one.name, site])
+        self.area.setCurrentIndex(max(0, self.area.findData(chosen)))
+        self.area.blockSignals(False)
         self._refilter()
 
     def _refilter(self) -> None:
         self.notice_bar.clear()
+        municipality, site = self.area.currentData() or ("", "")
         self.table.board.use_filter(
             AlarmFilter(
                 self.text.text().strip(),
                 _PRIORITIES[self.priority.currentIndex()],
                 _STATES[self.state.currentIndex()],
-                self.municipality.currentData() or "",
+                municipality,
+                site,
                 self._only_tags,
                 _SHELVES[self.shelves.currentIndex()][0],
             )
@@ -257,16 +280,60 @@ class AlarmsView(QWidget):
             return f"No alarms known: {room.trouble.words}"
         if not room.knows_alarms:
             return "The alarms are being read"
-        nothing = ("No alarms", "Nothing is shelved", "Nothing is out of service")[self.shelves.currentIndex()]
+        words = (
+            "No alarms",
+            "Nothing is shelved",
+            "Nothing is suppressed by a known cause",
+            "Nothing is out of service",
+        )
+        nothing = words[self.shelves.currentIndex()]
         return "No alarm matches the filter" if board.all_count else nothing
+
+    def _login(self) -> str:
+        person = self._console.shift.person
+        return person.login if person else ""
+
+    def _use_columns(self) -> None:
+        self.table.arrange(self._memory.columns(self._login()))
+
+    def _keep_columns(self) -> None:
+        self._memory.keep_columns(self._login(), self.table.arrangement())
 
     # --- what a person does
 
+    def filter_values(self) -> Filter:
+        """Return the present filter and order, to be kept as a view."""
+        header = self.table.header
+        return {
+            "text": self.text.text(),
+            "priority": self.priority.currentIndex(),
+            "state": _STATES[self.state.currentIndex()],
+            "area": self.area.currentData(),
+            "shelf": _SHELVES[self.shelves.currentIndex()][0],
+            "tags": None if self._only_tags is None else sorted(self._only_tags),
+            "title": self._only_title,
+            "sorted_by": header.sortIndicatorSection(),
+            "is_reversed": header.sortIndicatorOrder() is Qt.SortOrder.DescendingOrder,
+        }
+
+    def use_values(self, wanted: Filter) -> None:
+        """Filter and sort as a view says; what is not there any more is not filtered by."""
+        tags = wanted.get("tags")
+        self.filter_by([int(one) for one in tags] if isinstance(tags, list) else None, str(wanted.get("title", "")))
+        self.text.setText(str(wanted.get("text", "")))
+        self.priority.setCurrentIndex(_known(wanted.get("priority"), range(len(_PRIORITIES))))
+        self.state.setCurrentIndex(_known(wanted.get("state"), _STATES))
+        self.area.setCurrentIndex(max(0, self.area.findData(wanted.get("area"))))
+        self.shelves.setCurrentIndex(_known(wanted.get("shelf"), [one for one, _ in _SHELVES]))
+        order = Qt.SortOrder.DescendingOrder if wanted.get("is_reversed") else Qt.SortOrder.AscendingOrder
+        self.table.sortByColumn(_known(wanted.get("sorted_by"), range(len(COLUMNS))), order)
+
     def filter_by(self, tag_ids: Sequence[int] | None = None, title: str = "") -> None:
         """Show the alarms of these tags, or all, whatever was filtered before; `title` is what the tags are called."""
-        for choice in (self.priority, self.state, self.municipality):
+        for choice in (self.priority, self.state, self.area):
             choice.setCurrentIndex(0)
         self.text.clear()
+        self._only_title = title
         self._only_tags = None if tag_ids is None else frozenset(tag_ids)
         self.only_button.setText(f"{_shortened(title)}  ✕")
         self.only_button.setVisible(tag_ids is not None)
@@ -354,6 +421,11 @@ class AlarmsView(QWidget):
 
     def _jump_to_trend(self, rows: Sequence[AlarmRow]) -> None:
         self._console.jumps.trend_wanted.emit(list(dict.fromkeys(row.tag.id for row in rows)))
+
+
+def _known(value: object, choices: Sequence[object]) -> int:
+    """Return the place of a value among the choices, the first one for what is none of them."""
+    return choices.index(value) if value in choices else 0
 
 
 def _comment_line(parent: QWidget) -> QLineEdit:

@@ -14,7 +14,7 @@ _KEY = "navigation"
 
 
 class NavigationView(QWidget):
-    """The tree of everything; double click opens a trend, the menu leads to trend, map and alarms."""
+    """The tree of everything; double click opens a trend, the menu leads to trend, map, alarms and planned work."""
 
     def __init__(self, console: Console) -> None:
         """Follow the room."""
@@ -60,6 +60,7 @@ class NavigationView(QWidget):
         menu.addAction("Open trend", lambda: jumps.trend_wanted.emit(tag_ids))
         menu.addAction("Show on map", lambda: jumps.map_wanted.emit(tag_ids[0]))
         menu.addAction("Show alarms", lambda: jumps.alarms_wanted.emit(tag_ids, words))
+        menu.addAction("Plan work here…", lambda: jumps.work_wanted.emit(tag_ids))
         return menu
 
 

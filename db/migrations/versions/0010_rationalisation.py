@@ -7,7 +7,7 @@ or record is kept by a trigger, whoever makes it.
 from alembic import op
 
 revision = "0010"
-down_revision = "0006"
+down_revision = "0007"
 
 _TABLES = """
 CREATE TABLE rationalisation (

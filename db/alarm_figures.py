@@ -1,0 +1,29 @@
+"""What a report of a period is reckoned from."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from control_room.core.alarm_kpis import Events, Standing
+
+# some 40 bytes each, and a second or two of reckoning
+MOST_EVENTS = 2_000_000
+_EVENTS = text("SELECT * FROM read_alarm_events(:begin, :end, :most)")
+_STANDING = text("SELECT rule_id, since FROM read_standing(:at)")
+
+
+def read_events(connection: Connection, begin: datetime, end: datetime) -> Events:
+    """Return what happened to the alarms that this connection may see, in time order. Raises Refused beyond MOST_EVENTS."""
+    row = connection.execute(_EVENTS, {"begin": begin, "end": end, "most": MOST_EVENTS}).first()
+    columns = [[] if row is None or one is None else one for one in (row or [None] * 5)]
+    times, rules, occurrences, deeds, priorities = columns
+    return Events(
+        np.array(times, np.float64), *(np.array(one, np.int64) for one in (rules, occurrences, deeds, priorities))
+    )
+
+
+def read_standing(connection: Connection, at: datetime) -> list[Standing]:
+    """Return which alarms were abnormal and not set aside at a moment, and since when."""
+    rows = connection.execute(_STANDING, {"at": at})
+    return [Standing(row.rule_id, row.since.astimezone(UTC).timestamp()) for row in rows]
