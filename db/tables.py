@@ -144,6 +144,8 @@ alarm_rule = Table(
     Column("window_s", Float, nullable=False, server_default=text("60")),
     Column("re_alarm_s", Float, nullable=False, server_default=text("0")),
     Column("is_disabled", Boolean, nullable=False, server_default=text("false")),
+    # what `message` was before, the newest last; a trigger fills it in
+    Column("former_messages", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     UniqueConstraint("tag_id", "kind"),
 )
 # what people know of an alarm: of a municipality, an asset or site, a tag or a rule; what is NULL holds from above
@@ -243,7 +245,7 @@ alarm = Table(
     Index("alarm_standing", "acknowledged_time", postgresql_where=text("is_active AND is_acknowledged")),
     Index("alarm_shelved_until", "shelved_until", postgresql_where=text("shelved_until IS NOT NULL")),
 )
-# append-only
+# append-only; numbered by the clock: microseconds since 1970
 alarm_journal = Table(
     "alarm_journal",
     metadata,
@@ -268,6 +270,17 @@ alarm_journal = Table(
     Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
     Index("alarm_journal_rule", "rule_id", "id"),
     Index("alarm_journal_time", "commit_time"),
+    Index("alarm_journal_place", "municipality_id", "id"),
+    Index("alarm_journal_happening", "municipality_id", "happening", "id"),
+    Index("alarm_journal_rule_happening", "rule_id", "happening", "id"),
+    Index("alarm_journal_person", "municipality_id", "person", "id", postgresql_where=text("person <> ''")),
+    Index(
+        "alarm_journal_comment",
+        "municipality_id",
+        "id",
+        postgresql_include=["comment"],
+        postgresql_where=text("comment <> ''"),
+    ),
 )
 # while a cause is there (an odd number), its consequences are suppressed, and until `ends_time`
 suppression = Table(

@@ -450,6 +450,8 @@ class AlarmTable(QTableView):
         self.is_lit = True
         self.empty_words = "No alarms"
         self._is_wide: bool | None = None
+        # columns that its owner leaves out at any width
+        self.left_out: frozenset[int] = frozenset()
         # a person arranged the columns: then the width of the table decides nothing any more
         self._is_arranged = False
         self.header = ColumnHeader([one.title for one in COLUMNS], frozenset({SYMBOL, MESSAGE}), self)
@@ -504,7 +506,7 @@ class AlarmTable(QTableView):
     def _use_widths(self, is_wide: bool) -> None:
         for number, column in enumerate(COLUMNS):
             width = column.width_px if is_wide else column.narrow_px
-            self.setColumnHidden(number, width == 0 and number != MESSAGE)
+            self.setColumnHidden(number, number in self.left_out or (width == 0 and number != MESSAGE))
             if width:
                 self.setColumnWidth(number, width)
         self.board.is_narrow = self.isColumnHidden(BY)

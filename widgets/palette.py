@@ -35,6 +35,9 @@ class Palette:
     water: str
     lit: str
     unlit: str
+    # what is not the present: neither grey nor an alarm colour
+    replay: str = "#00695C"
+    replay_text: str = "#FFFFFF"
 
 
 LIGHT = Palette(

@@ -1,4 +1,4 @@
-"""What the seat says of an audit entry: on screen, in its detail, and as a line of a CSV file."""
+"""What the seat says of an audit entry: on screen, in its detail, and as a row of an export."""
 
 import json
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from control_room.ui.people_words import Places, place_word
+from control_room.ui.table_files import Cell
 from db.audit import AuditEntry, Chain
 
 # what the functions of the database write; more come with later versions
@@ -35,7 +36,7 @@ ACTIONS = (
     "export_audit",
 )
 _WORDS = {"set_membership": "change roles", "resume": "resume session"}
-CSV_TITLES = (
+TITLES = (
     "id",
     "time_utc",
     "time_local",
@@ -51,8 +52,6 @@ CSV_TITLES = (
     "new",
     "hash",
 )
-# a spreadsheet would run what begins so
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def action_words(action: str) -> str:
@@ -139,12 +138,12 @@ def chain_words(chain: Chain) -> str:
     )
 
 
-def csv_row(entry: AuditEntry, places: Places) -> list[str]:
-    """Return the cells of an entry, none of which a spreadsheet takes for a formula."""
-    cells = (
-        str(entry.id),
+def cells(entry: AuditEntry, places: Places) -> tuple[Cell, ...]:
+    """Return what an export writes of an entry."""
+    return (
+        entry.id,
         utc_text(entry.time),
-        f"{entry.time.astimezone():%Y-%m-%d %H:%M:%S}",
+        entry.time,
         entry.person,
         entry.station,
         entry.address,
@@ -157,12 +156,6 @@ def csv_row(entry: AuditEntry, places: Places) -> list[str]:
         _json(entry.new),
         entry.hash,
     )
-    return [harmless(cell) for cell in cells]
-
-
-def harmless(cell: str) -> str:
-    """Return the text of a cell as a text to spreadsheets: what begins like a formula gets an apostrophe (OWASP)."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
 
 
 def utc_text(time: datetime) -> str:

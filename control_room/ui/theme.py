@@ -92,6 +92,7 @@ class Theme(QObject):
 
     def _dress(self) -> None:
         sheet = Template((resources.FOLDER / "themes" / "room.qss").read_text(encoding="utf-8"))
-        names = {name: getattr(self.palette, name) for name in ("raised", "panel", "ground", "border", "text", "label")}
+        named = ("raised", "panel", "ground", "border", "text", "label", "replay", "replay_text")
+        names = {name: getattr(self.palette, name) for name in named}
         self._application.setPalette(qt_palette(self.palette))
         self._application.setStyleSheet(sheet.substitute(names))

@@ -34,8 +34,8 @@ from control_room.core.alarms import (
     Unshelved,
     step,
 )
+from control_room.core.replay import event_of
 from tests.fakes import START
-from tests.replay import event_of
 
 PLAIN = AlarmRule(7, 1, AlarmKind.H, Priority.HIGH)
 LATCHING = replace(PLAIN, is_latching=True)
@@ -283,7 +283,9 @@ class Life(RuleBasedStateMachine):
         if entry is not None:
             assert (entry.previous, entry.state) == (before.state, self.alarm.state)
             self.journal.append(entry)
-            self.replayed, _ = step(self.replayed, event_of(entry), self.rule)
+            told = event_of(entry)
+            assert told is not None
+            self.replayed, _ = step(self.replayed, told, self.rule)
         return True
 
     def _time(self) -> datetime:

@@ -67,6 +67,7 @@ READS = frozenset(
     {"read_latest", "read_alarms", "newest_alarm_seq", "read_journal", "read_announced", "read_samples", "read_columns"}
     | {"read_rule_changes"}
     | {"read_alarm_events", "read_standing"}
+    | {"search_journal", "read_opening"}
 )
 CALLS: Mapping[str, frozenset[str]] = {
     "person": PEOPLE_CALL,
@@ -128,6 +129,9 @@ ROWS_OF = (
     "SELECT 1 FROM read_rule_changes({rule}, 9)",
     "SELECT 1 FROM read_alarm_events('2000-01-01', '2100-01-01', 99) WHERE {rule} = ANY (rules)",
     "SELECT 1 FROM read_standing('2100-01-01') WHERE rule_id = {rule}",
+    "SELECT 1 FROM search_journal('{{}}', NULL, 1000) WHERE rule_id = {rule}",
+    'SELECT 1 FROM search_journal(\'{{"text": "n", "municipality": {place}}}\', NULL, 1000) WHERE rule_id = {rule}',
+    "SELECT 1 FROM read_opening('{{}}', '2100-01-01') WHERE rule_id = {rule}",
     "SELECT 1 FROM read_samples({tag}, '2000-01-01', '2100-01-01', 9)",
     "SELECT 1 FROM read_samples({tag}, '2100-01-01', '2100-01-02', 9)",
     "SELECT 1 FROM read_columns({tag}, '2000-01-01', '2100-01-01', 3600)",
@@ -365,7 +369,10 @@ def test_only_rows_of_ones_own_municipalities_are_seen(town: Town, login: str) -
             found = connection.exec_driver_sql(f"SELECT DISTINCT municipality_id FROM {table}").scalars().all()
             assert set(found) == places, table
         for call in ROWS_OF:
-            asked = {place: call.format(rule=town.rules[place], tag=town.tags[place]) for place in (HERE, ELSEWHERE)}
+            asked = {
+                place: call.format(rule=town.rules[place], tag=town.tags[place], place=place)
+                for place in (HERE, ELSEWHERE)
+            }
             giving = {place for place, query in asked.items() if connection.exec_driver_sql(query).first()}
             assert giving == places, call
         announced = connection.exec_driver_sql("SELECT sum(many) FROM read_announced('-infinity')").scalar()

@@ -41,8 +41,9 @@ from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
 from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_occurrences
 from db.history import read_history
-from db.rationalisation import read_records, read_rule_changes
+from db.journal_search import search_journal
 from db.planned_work import read_places, read_works
+from db.rationalisation import read_records, read_rule_changes
 from tests.fakes import FakeClock
 
 NAMES = ("Northfield Water", "Cedar Valley Utilities", "Laurel County Water District")
@@ -420,6 +421,7 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
         read_rule_changes: lambda rule_id, count: [],
         read_works: list,
         read_places: list,
+        search_journal: lambda wanted, before, limit: [],
     }
     reading, acting = FakeThread(answers), FakeThread({acknowledge: all_done})
 

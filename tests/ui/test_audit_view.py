@@ -16,9 +16,11 @@ import db.migrations
 from control_room.core.access import Action, refusal
 from control_room.core.errors import DatabaseUnavailable
 from control_room.ui import audit_export
-from control_room.ui.audit_filter import FROM_TO, LAST_HOUR, LAST_MONTH, TODAY
-from control_room.ui.audit_words import ACTIONS, CSV_TITLES, change_lines, changes, detail, harmless
+from control_room.ui.audit_words import ACTIONS, TITLES, change_lines, changes, detail
+from control_room.ui.export import Progress
 from control_room.ui.main_window import MainWindow
+from control_room.ui.period_choice import FROM_TO, LAST_HOUR, LAST_MONTH, TODAY
+from control_room.ui.table_files import harmless
 from control_room.ui.views.audit import AuditView
 from db.audit import AuditEntry, AuditFilter, Chain, read_audit
 from tests.fakes import START
@@ -121,32 +123,31 @@ def test_the_filter_asks_the_database(view: AuditView, stage: Stage, qtbot: QtBo
 
 def test_periods_are_counted_from_now(view: AuditView, stage: Stage, qtbot: QtBot) -> None:
     now = stage.clock.now
-    view.filter.period.setCurrentIndex(LAST_HOUR)
+    view.filter.period.box.setCurrentIndex(LAST_HOUR)
     assert view.filter.wanted().start == now - timedelta(hours=1)
-    view.filter.period.setCurrentIndex(LAST_MONTH)
+    view.filter.period.box.setCurrentIndex(LAST_MONTH)
     assert view.filter.wanted().start == now - timedelta(days=30)
-    view.filter.period.setCurrentIndex(TODAY)
+    view.filter.period.box.setCurrentIndex(TODAY)
     start = view.filter.wanted().start
     assert start is not None
     assert f"{start:%H:%M:%S}" == "00:00:00"
     assert start.astimezone().date() == now.astimezone().date()
-    assert view.filter.moments.isHidden()
+    assert view.filter.period.isHidden()
 
 
 def test_two_moments_bound_the_period(view: AuditView, stage: Stage, qtbot: QtBot) -> None:
-    view.filter.period.setCurrentIndex(FROM_TO)
-    assert view.filter.moments.isVisible()
-    view.filter._put(view.filter.start, (START + timedelta(minutes=10)).astimezone())
-    view.filter._put(view.filter.end, (START + timedelta(minutes=20)).astimezone())
-    view.filter.end.dateTimeChanged.emit(view.filter.end.dateTime())
+    view.filter.period.box.setCurrentIndex(FROM_TO)
+    assert view.filter.period.isVisible()
+    view.filter.period.put((START + timedelta(minutes=10)).astimezone(), (START + timedelta(minutes=20)).astimezone())
+    view.filter.period.end.dateTimeChanged.emit(view.filter.period.end.dateTime())
     settle(view, qtbot)
     settle(view, qtbot)
     assert wanted(stage) == AuditFilter(start=START + timedelta(minutes=10), end=START + timedelta(minutes=20))
     assert ids(view) == list(range(32, 16, -1))
     asked = len(stage.acting.asked)
-    view.filter.end.setDateTime(view.filter.start.dateTime())
+    view.filter.period.end.setDateTime(view.filter.period.start.dateTime())
     settle(view, qtbot)
-    assert view.filter.fault.text() == "The first moment must come before the second."
+    assert view.filter.period.fault.text() == "The first moment must come before the second."
     assert len(stage.acting.asked) == asked
 
 
@@ -297,7 +298,7 @@ def test_everything_that_the_filter_matches_is_exported(
     view.export_to(path)
     found = lines(path)
     assert [int(line["id"]) for line in found] == list(range(1200, 0, -4))
-    assert tuple(found[0]) == CSV_TITLES
+    assert tuple(found[0]) == TITLES
     assert found[0]["time_utc"] == "2026-03-01T18:20:00.000000Z"
     assert (found[0]["action"], found[0]["municipality"]) == ("acknowledge", "Northfield Water")
     assert (found[0]["new"], found[0]["outcome"]) == ('{"failed": 2}', "done")
@@ -335,8 +336,8 @@ def test_an_export_is_cancelled_and_leaves_nothing(
 
     def read(**asked: object) -> list[AuditEntry]:
         if asked["before"]:
-            seen.append((view.export_row.isHidden(), view.bar.value(), view.bar.text()))
-            QTest.mouseClick(view.cancel_button, Qt.MouseButton.LeftButton)
+            seen.append((view.export_row.isHidden(), view.export_row.bar.value(), view.export_row.bar.text()))
+            QTest.mouseClick(view.export_row.cancel_button, Qt.MouseButton.LeftButton)
         return list(office.read(**asked))  # type: ignore[arg-type]
 
     stage.acting.answers = {**stage.acting.answers, read_audit: read}
@@ -444,13 +445,13 @@ def test_the_audit_fits_the_screen(
         office.chain = Chain(1200, 17, "ab" * 32)
         view.verify()
     if scene == "audit-moments":
-        view.filter.period.setCurrentIndex(FROM_TO)
-        view._tell_progress(audit_export.Progress(123_456, 41))
+        view.filter.period.box.setCurrentIndex(FROM_TO)
+        view.export_row.tell(Progress(123_456, 41))
         view.export_row.show()
     if view.table.rows:
         view.table.selectRow(1)
     qtbot.wait(100)
     assert (room.width(), room.height()) == size
-    for one in (view.filter.person, view.filter.period, view.count, view.export_button):
+    for one in (view.filter.person, view.filter.period.box, view.count, view.export_button):
         assert view.rect().contains(one.geometry().translated(view.filter.pos()))
     assert room.grab().save(str(gallery / f"{scene}-{palette.name}-{size[0]}.png"))

@@ -5,14 +5,11 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QStandardPaths, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
     QLabel,
     QPlainTextEdit,
-    QProgressBar,
     QPushButton,
     QSplitter,
     QVBoxLayout,
@@ -21,10 +18,11 @@ from PySide6.QtWidgets import (
 
 from control_room.core.access import Action
 from control_room.core.errors import ControlRoomError, Refused
-from control_room.ui.audit_export import Act, Progress, export
+from control_room.ui.audit_export import Act, audit_pages
 from control_room.ui.audit_filter import AuditFilterBar
-from control_room.ui.audit_words import action_words, chain_words, detail, municipality_words, outcome, tip
+from control_room.ui.audit_words import TITLES, action_words, chain_words, detail, municipality_words, outcome, tip
 from control_room.ui.console import Console
+from control_room.ui.export_row import ExportRow
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
 from control_room.ui.people_words import Places
@@ -56,7 +54,6 @@ class AuditView(QWidget):
         # the pages from the newest to the one in front, each by the time of the entry that comes before it
         self._pages: list[datetime | None] = [None]
         self._has_older = False
-        self._progress: Progress | None = None
         self._is_detail_chosen = False
         self.filter = AuditFilterBar(console.room.now, self)
         self.notice_bar = NoticeBar(self)
@@ -96,15 +93,12 @@ class AuditView(QWidget):
             "Verify chain", "Check that no entry was changed, removed or added afterwards", self.verify
         )
         self.export_button = self._button(
-            "Export CSV…", "Write every entry that the filter matches into a file", self.ask_where
+            "Export…", "Write every entry that the filter matches into a file", self.ask_where
         )
         self.detail = QPlainTextEdit(self)
         self.detail.setReadOnly(True)
         self.detail.setPlaceholderText("Choose an entry.")
-        self.export_row = QWidget(self)
-        self.bar = QProgressBar(self.export_row)
-        self.cancel_button = QPushButton("Cancel export", self.export_row)
-        self.cancel_button.clicked.connect(self.cancel_export)
+        self.export_row = ExportRow(("entry", "entries"), self)
         self._soon = QTimer(self, singleShot=True, interval=0)
 
     def _button(self, title: str, words: str, act: object) -> QPushButton:
@@ -127,11 +121,6 @@ class AuditView(QWidget):
             self.export_button,
         ):
             self.filter.row.addWidget(widget)
-        exporting = QHBoxLayout(self.export_row)
-        exporting.setContentsMargins(0, 0, 0, 0)
-        exporting.addWidget(self.bar, 1)
-        exporting.addWidget(self.cancel_button)
-        self.export_row.hide()
         self.split = QSplitter(Qt.Orientation.Horizontal, self)
         self.split.addWidget(self.table)
         self.split.addWidget(self.detail)
@@ -187,7 +176,7 @@ class AuditView(QWidget):
     def _forget(self) -> None:
         """Leave nothing of what another person may see."""
         self._places, self._pages, self._has_older = {}, [None], False
-        self.cancel_export()
+        self.export_row.cancel()
         self.notice_bar.clear()
         self.table.show_rows([])
         self.count.clear()
@@ -195,7 +184,7 @@ class AuditView(QWidget):
 
     def _allow(self) -> None:
         why = self._why_not()
-        is_exporting = self._progress is not None
+        is_exporting = self.export_row.progress is not None
         for button, is_possible in (
             (self.newer_button, len(self._pages) > 1),
             (self.older_button, self._has_older),
@@ -297,44 +286,23 @@ class AuditView(QWidget):
 
     def ask_where(self) -> None:
         """Ask for a file, then export."""
-        folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
-        name = f"audit-{self._console.room.now().astimezone():%Y%m%d-%H%M}.csv"
-        dialog = QFileDialog(self, "Export the audit", str(Path(folder) / name), "CSV files (*.csv)")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("csv")
-        dialog.selectFile(name)
-        dialog.fileSelected.connect(lambda path: self.export_to(Path(path)))
-        dialog.open()
+        name = f"audit-{self._console.room.now().astimezone():%Y%m%d-%H%M}"
+        self.export_row.ask("Export the audit", name, self.export_to)
 
     def export_to(self, path: Path) -> None:
         """Write everything that the filter matches now."""
-        if self._progress is None:
-            self._progress = Progress()
-            self._console.operations.start(self._exporting(path, self._progress))
+        self._console.operations.start(self._exporting(path))
 
-    def cancel_export(self) -> None:
-        """Give the export up; nothing of it stays."""
-        if self._progress is not None:
-            self._progress.is_cancelled = True
-
-    async def _exporting(self, path: Path, progress: Progress) -> None:
-        self._tell_progress(progress)
-        self.export_row.show()
+    async def _exporting(self, path: Path) -> None:
+        if self.export_row.progress is not None:
+            return
         try:
-            with told(self.notice_bar, "Nothing was exported", self.export_button):
+            with told(self.notice_bar, "Nothing was exported", self.export_button), self.export_row.busy():
                 wanted = self.filter.wanted()
                 await self._console.operations.act(partial(note_export, wanted=wanted))
-                is_done = await export(
-                    self._act_as(self._login), wanted, self._places, path, progress, self._tell_progress
-                )
-                count = f"{progress.written:,} {'entry' if progress.written == 1 else 'entries'}"
-                self.notice_bar.say(
-                    f"{count} exported to {path}" if is_done else "The export was cancelled; no file was made."
-                )
+                pages = audit_pages(self._act_as(self._login), wanted, self._places)
+                self.notice_bar.say(await self.export_row.write(TITLES, pages, path))
         finally:
-            self._progress = None
-            self.export_row.hide()
             self._allow()
 
     def _act_as(self, login: str) -> Act:
@@ -344,10 +312,6 @@ class AuditView(QWidget):
             return await self._console.operations.act(job)
 
         return act
-
-    def _tell_progress(self, progress: Progress) -> None:
-        self.bar.setValue(progress.percent)
-        self.bar.setFormat(f"{progress.written:,} entries written (%p%)")
 
     def _dress(self, palette: Palette) -> None:
         self.table.apply_palette(palette)

@@ -7,7 +7,7 @@ or record is kept by a trigger, whoever makes it.
 from alembic import op
 
 revision = "0010"
-down_revision = "0007"
+down_revision = "0009"
 
 _TABLES = """
 CREATE TABLE rationalisation (
