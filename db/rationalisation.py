@@ -152,8 +152,12 @@ def read_rule_changes(connection: Connection, rule_id: int, count: int) -> list[
 
 
 def undoing(change: RuleChange) -> Change:
-    """Return the change that takes another one back; it is refused where somebody changed the same since."""
-    pairs = {name: (change.new.get(name), change.old.get(name)) for name in {*change.old, *change.new}}
+    """Return the change that takes another one back; it is refused where somebody changed the same since.
+
+    What is not set by change_rules(), as whether a rule is disabled, is left as it is.
+    """
+    known = NAMES if change.is_record else COLUMNS
+    pairs = {name: (change.new.get(name), change.old.get(name)) for name in {*change.old, *change.new} if name in known}
     settings, record = ({}, pairs) if change.is_record else (pairs, {})
     return Change(change.level, change.object_id, settings, record)
 

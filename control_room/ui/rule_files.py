@@ -4,7 +4,7 @@ import asyncio
 import csv
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from control_room.core.errors import ControlRoomError, DiskFull
 from control_room.core.rule_sheet import TITLES, Known, Line, Sheet, cells, read_sheet
 
 T = TypeVar("T")
+Rows = Generator[Sequence[str], None, None]
 SIZE_MAX_BYTES = 100_000_000
 # of an XLSX, which is packed: a small file may be made to fill the memory
 UNPACKED_MAX_BYTES = 1_000_000_000
@@ -171,13 +172,13 @@ def _text_cell(sheet: Any, words: str) -> Any:
 # --- reading
 
 
-def _rows(path: Path) -> Iterator[Sequence[str]]:
+def _rows(path: Path) -> Rows:
     if path.stat().st_size > SIZE_MAX_BYTES:
         raise ControlRoomError(f"The file is larger than {SIZE_MAX_BYTES:,} bytes.", advice=_OTHER_FILE)
     return _xlsx_rows(path) if path.suffix.casefold() == ".xlsx" else _csv_rows(path)
 
 
-def _csv_rows(path: Path) -> Iterator[Sequence[str]]:
+def _csv_rows(path: Path) -> Rows:
     with path.open(newline="", encoding="utf-8-sig") as file:
         first = file.readline()
         file.seek(0)
@@ -185,7 +186,7 @@ def _csv_rows(path: Path) -> Iterator[Sequence[str]]:
         yield from csv.reader(file, delimiter=";" if first.count(";") > first.count(",") else ",")
 
 
-def _xlsx_rows(path: Path) -> Iterator[Sequence[str]]:
+def _xlsx_rows(path: Path) -> Rows:
     with zipfile.ZipFile(path) as packed:
         if sum(one.file_size for one in packed.infolist()) > UNPACKED_MAX_BYTES:
             raise ControlRoomError("The file is too large when unpacked.", advice=_OTHER_FILE)

@@ -33,6 +33,7 @@ class RuleTransfer(QWidget):
     ) -> None:
         """Export what `rows` returns."""
         super().__init__(parent)
+        self._view = parent
         self._console, self._notice_bar, self._rows = console, notice_bar, rows
         self._progress: FileProgress | None = None
         self.dialog: RuleImportDialog | None = None
@@ -72,7 +73,7 @@ class RuleTransfer(QWidget):
 
     def _file_dialog(self, title: str) -> QFileDialog:
         folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
-        dialog = QFileDialog(self.parentWidget(), title, folder)
+        dialog = QFileDialog(self._view, title, folder)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setNameFilters([XLSX, CSV])
         return dialog
@@ -125,7 +126,7 @@ class RuleTransfer(QWidget):
 
     def import_from(self, path: Path) -> None:
         """Show what the file would change."""
-        self.dialog = RuleImportDialog(self.parentWidget(), self._console, path, self._known)
+        self.dialog = RuleImportDialog(self._view, self._console, path, self._known)
         self.dialog.open()
 
     async def _known(self) -> Known:

@@ -36,7 +36,12 @@ def done(stage: Stage) -> list[tuple[list[Change], str]]:
     stage.fill()
     stage.console.shift.person = EMIL
     answers: Any = stage.acting.answers
-    answers[change_rules] = lambda changes, reason: asked.append((changes, reason)) or "Changed."
+
+    def change(changes: list[Change], reason: str) -> str:
+        asked.append((changes, reason))
+        return "Changed."
+
+    answers[change_rules] = change
     return asked
 
 
@@ -46,6 +51,7 @@ def view(stage: Stage, done: list[object], qtbot: QtBot) -> RulesView:
     qtbot.addWidget(made)
     made.resize(1400, 420)
     made.show()
+    qtbot.waitUntil(lambda: not made._turn.isActive())
     return made
 
 
@@ -143,7 +149,7 @@ def test_what_the_database_refuses_names_the_row(view: RulesView, path: Path, st
     assert (dialog.isVisible(), dialog.import_button.isEnabled(), dialog.reason.text()) == (True, True, "why")
 
 
-def test_no_cell_is_a_formula_and_the_words_come_back(view: RulesView, path: Path, stage: Stage) -> None:
+def test_no_cell_is_a_formula_and_the_words_come_back(view: RulesView, path: Path, stage: Stage, qtbot: QtBot) -> None:
     change(path, put(2, "Message", f"'{EVIL}"))
     dialog = opened(view, path)
     assert dict(dialog.differences.rows[0].settings)["message"][1] == EVIL
@@ -151,6 +157,7 @@ def test_no_cell_is_a_formula_and_the_words_come_back(view: RulesView, path: Pat
     first = known.rules[0]
     evil = replace(known, rules=(replace(first, message=EVIL), *known.rules[1:]))
     stage.console.room.use_configuration(evil, ())
+    qtbot.waitUntil(lambda: view.table.rows[0].rule.message == EVIL)
     view.transfer.export_to(path)
     if path.suffix == ".xlsx":
         sheet = load_workbook(path).worksheets[0]

@@ -69,6 +69,7 @@ def view(stage: Stage, rules: Rules, qtbot: QtBot) -> RulesView:
     qtbot.addWidget(made)
     made.resize(1400, 420)
     made.show()
+    qtbot.waitUntil(lambda: not made._turn.isActive())
     return made
 
 
@@ -123,7 +124,7 @@ def test_a_hundred_thousand_rules_are_searched(view: RulesView, stage: Stage, qt
     stage.console.room.use_configuration(
         Configuration(known.municipalities, known.connections, known.tags, tuple(many)), ()
     )
-    assert view.count.text() == "100,000 rules"
+    qtbot.waitUntil(lambda: view.count.text() == "100,000 rules")
     search(view, "number 99999", qtbot)
     assert [one.rule.message for one in view.table.rows] == ["Rule number 99999"]
 

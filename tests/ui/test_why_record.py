@@ -21,11 +21,11 @@ UNKNOWN = "Nothing is written down about cause, consequence and what to do."
 
 def lines(stage: Stage, qtbot: QtBot, record: Record, *changes: tuple[dict[str, Any], bool]) -> list[str]:
     """Return what the panel says of the first alarm, opened with F2."""
-    stage.fill()
     view = AlarmsView(stage.console)
     qtbot.addWidget(view)
     view.show()
-    row = next(iter(stage.console.alarms.rows.values()))
+    stage.fill()
+    row = view.table.board.rows[0]
     noted = [
         RuleChange("a", Level.RULE, row.rule.id, is_record, START, "mona", "desk-1", "as reviewed", {}, new)
         for new, is_record in changes

@@ -199,7 +199,13 @@ class RuleDialog(QDialog):
         fault = next(iter((faults | record_faults).values()), "")
         nothing = "" if self._has_changed(settings, record) else _NOTHING
         self._allow(self.save_button, why or fault or nothing or blank)
-        self._allow(self.undo_button, why or ("" if self.table.chosen() else "Choose a change first.") or blank)
+        self._allow(self.undo_button, why or self._why_not_undone() or blank)
+
+    def _why_not_undone(self) -> str:
+        if (chosen := self.table.chosen()) is None:
+            return "Choose a change first."
+        wanted = undoing(chosen)
+        return "" if wanted.settings or wanted.record else "This is taken back where it was done, on the board."
 
     def _allow(self, button: QPushButton, why: str) -> None:
         button.setEnabled(not why and not self._is_sending)

@@ -1,7 +1,6 @@
 """Alarm rules: every rule in a searchable table, each opened to be read or, by an engineer, changed."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QShowEvent
@@ -30,7 +29,8 @@ class RulesView(QWidget):
         super().__init__()
         self._console = console
         self._all: list[RuleRow] = []
-        self._is_stale, self._is_building = True, False
+        self._is_stale = True
+        self._building: Iterator[bool] = iter(())
         self.dialog: RuleDialog | None = None
         self.search = QLineEdit(self, maxLength=100, clearButtonEnabled=True)
         self.search.setPlaceholderText("Search: words of message, tag, site, asset, municipality, kind")
@@ -43,6 +43,7 @@ class RulesView(QWidget):
         self.table: RowTable[RuleRow] = RowTable(_COLUMNS, lambda one: one.rule.id, parent=self)
         self.table.say_when_empty("The plant is not known yet.")
         self._soon = QTimer(self, singleShot=True, interval=_SEARCH_MS)
+        self._turn = QTimer(self, interval=0)
         self._lay_out()
         self._connect()
         self._dress(console.theme.palette)
@@ -67,6 +68,7 @@ class RulesView(QWidget):
     def _connect(self) -> None:
         self.search.textChanged.connect(lambda _: self._soon.start())
         self._soon.timeout.connect(self._show)
+        self._turn.timeout.connect(self._go_on)
         self.table.doubleClicked.connect(lambda _: self.open())
         self.table.installEventFilter(self)
         self.table.chosen_changed.connect(self._allow)
@@ -82,8 +84,8 @@ class RulesView(QWidget):
         self._build_soon()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        is_press = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress
-        if is_press and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        pressed = event.key() if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress else None
+        if pressed in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.open()
             return True
         return super().eventFilter(watched, event)
@@ -93,29 +95,27 @@ class RulesView(QWidget):
         self._build_soon()
 
     def _build_soon(self) -> None:
-        if self._is_stale and not self._is_building and self.isVisible():
-            self._is_building = True
-            self._console.operations.start(self._building())
+        if self._is_stale and self.isVisible():
+            self._is_stale = False
+            self._building = self._build()
+            self._turn.start()
 
-    async def _building(self) -> None:
-        try:
-            while self._is_stale:
-                self._is_stale = False
-                self._all = await self._rows()
-                self._show()
-        finally:
-            self._is_building = False
+    def _go_on(self) -> None:
+        if next(self._building, True):
+            self._turn.stop()
 
-    async def _rows(self) -> list[RuleRow]:
+    def _build(self) -> Iterator[bool]:
+        """Make the rows, portion by portion."""
         room = self._console.room
         rows: list[RuleRow] = []
-        for number, rule in enumerate(room.configuration.rules):
+        for number, rule in enumerate(room.configuration.rules, 1):
             tag = room.tags.get(rule.tag_id)
             if tag is not None:
                 rows.append(make_row(rule, tag, room))
             if number % _PORTION == 0:
-                await asyncio.sleep(0)
-        return rows
+                yield False
+        self._all = rows
+        self._show()
 
     def _show(self) -> None:
         words = self.search.text().casefold().split()

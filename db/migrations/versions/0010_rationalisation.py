@@ -67,7 +67,7 @@ BEGIN
     SELECT coalesce(jsonb_object_agg(name, before -> name), '{}'), coalesce(jsonb_object_agg(name, after -> name), '{}')
         INTO was, become FROM jsonb_object_keys(whole) AS name
         WHERE coalesce(before -> name, 'null') <> coalesce(after -> name, 'null')
-            AND name NOT IN ('id', 'municipality_id', 'asset_id', 'tag_id', 'rule_id');
+            AND name NOT IN ('id', 'municipality_id', 'asset_id', 'tag_id', 'rule_id', 'former_messages');
     IF was <> become THEN
         INSERT INTO public.rule_change (municipality_id, level, object_id, is_record, station, reason, old, new)
         VALUES ((whole ->> 'municipality_id')::integer,
