@@ -288,7 +288,6 @@ def test_pictures(
     view.dialog.read_again()
     name = f"rules-{size[0]}-{'day' if palette is PALETTES[0].values[0] else 'night'}"
     type_into(setting(view.dialog, "limit"), "0.1")
-    qtbot.waitExposed(view.dialog)
     for tab in range(3):
         view.dialog.tabs.setCurrentIndex(tab)
         assert view.dialog.grab().save(str(gallery / f"{name}-dialog-{tab}.png"))

@@ -23,8 +23,11 @@ def lines(stage: Stage, qtbot: QtBot, record: Record, *changes: tuple[dict[str, 
     """Return what the panel says of the first alarm, opened with F2."""
     view = AlarmsView(stage.console)
     qtbot.addWidget(view)
+    view.resize(1400, 400)
     view.show()
     stage.fill()
+    view.activateWindow()
+    qtbot.waitUntil(view.isActiveWindow)
     row = view.table.board.rows[0]
     noted = [
         RuleChange("a", Level.RULE, row.rule.id, is_record, START, "mona", "desk-1", "as reviewed", {}, new)
