@@ -9,8 +9,8 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QWidget
 
 from control_room.core.alarms import Priority
+from widgets.alarm_model import AlarmRow, time_text
 from widgets.alarm_symbol import paint_alarm_symbol
-from widgets.alarm_table import AlarmRow, time_text
 from widgets.palette import LIGHT, Palette
 
 HEIGHT = 40

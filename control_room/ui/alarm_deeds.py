@@ -35,7 +35,7 @@ from db.alarm_journal import (
     take_out_of_service,
     unshelve,
 )
-from widgets.alarm_table import AlarmRow
+from widgets.alarm_model import AlarmRow
 
 MINUTES = {"15 min": 15, "30 min": 30, "1 h": 60, "2 h": 120, "4 h": 240, "8 h": 480}
 # standards 1.6: so many at once

@@ -8,7 +8,7 @@ from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Pr
 from control_room.core.tags import Quantity, Tag
 from control_room.ui.room import Room
 from control_room.ui.words import municipality_name
-from widgets.alarm_table import AlarmRow
+from widgets.alarm_model import AlarmRow
 
 GATHER_MS = 250
 _LOUD = (AlarmState.UNACKNOWLEDGED, AlarmState.LATCHED_UNACKNOWLEDGED)

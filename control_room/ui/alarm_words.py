@@ -6,7 +6,7 @@ from control_room.core.alarms import AlarmKind, AlarmRule, Happening
 from control_room.core.tags import Tag
 from control_room.ui.words import local
 from db.alarm_journal import Occurrence
-from widgets.alarm_table import AlarmRow, time_text
+from widgets.alarm_model import AlarmRow, time_text
 from widgets.quality import age_text
 
 _DEEDS = {

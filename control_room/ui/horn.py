@@ -8,7 +8,7 @@ from control_room.core.alarms import Priority
 from control_room.core.horn import REPEAT_S, Heard, Horn
 from control_room.ui.alarm_feed import AlarmFeed
 from control_room.ui.speaker import QtSpeaker, Speaker
-from widgets.alarm_table import AlarmRow
+from widgets.alarm_model import AlarmRow
 from widgets.status_lights import Light
 
 # nobody can turn a priority down so far that it goes unheard without being off

@@ -18,7 +18,8 @@ from control_room.ui.period_choice import choice_box
 from control_room.ui.replay_reading import made_ready, read_rows, tag_of
 from control_room.ui.words import local, municipality_name
 from db.journal_search import JournalFilter, JournalRow
-from widgets.alarm_table import NOW, AlarmFilter, AlarmRow, AlarmTable
+from widgets.alarm_model import NOW, AlarmFilter, AlarmRow
+from widgets.alarm_table import AlarmTable
 
 TICK_MS = 100
 # so many seconds of then in one of now

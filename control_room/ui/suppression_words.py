@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from control_room.core.alarms import HoldKind
 from control_room.core.suppression import Suppression
 from control_room.ui.room import Room
-from widgets.alarm_table import AlarmRow
+from widgets.alarm_model import AlarmRow
 from widgets.hold_words import hold_lines
 
 _TOLD = 6

@@ -19,7 +19,7 @@ from db.alarm_journal import read_load, read_nuisances
 from tests.ui.gallery import FOLDER, PALETTES, SIZES
 from tests.ui.rooms import Stage
 from tests.widgets.alarm_rows import row as alarm_row
-from widgets.alarm_table import MESSAGE, AlarmRow
+from widgets.alarm_model import MESSAGE, AlarmRow
 from widgets.palette import DARK, Palette
 
 

@@ -31,7 +31,7 @@ from db.alarm_journal import (
 )
 from tests.ui.rooms import Stage
 from tests.widgets.alarm_rows import row as alarm_row
-from widgets.alarm_table import BY, STATE, AlarmRow
+from widgets.alarm_model import BY, STATE, AlarmRow
 
 
 @pytest.fixture

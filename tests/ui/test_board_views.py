@@ -14,7 +14,7 @@ from control_room.core.alarms import Priority
 from control_room.ui.board_memory import LONGEST_NAME, MOST_VIEWS, BoardMemory
 from control_room.ui.views.alarms import AlarmsView
 from tests.ui.rooms import Stage
-from widgets.alarm_table import BY, COLUMNS, PLACE, RAISED, TAG, AlarmRow
+from widgets.alarm_model import BY, COLUMNS, PLACE, RAISED, TAG, AlarmRow
 
 OTHER = Person("kay", "Kay", frozenset({Membership(None, Role.OPERATOR)}), must_change_password=False)
 
@@ -27,7 +27,7 @@ def view(stage: Stage, qtbot: QtBot) -> AlarmsView:
 def board(stage: Stage, qtbot: QtBot) -> AlarmsView:
     made = AlarmsView(stage.console)
     qtbot.addWidget(made)
-    made.resize(1400, 500)
+    made.resize(1600, 500)
     made.show()
     if not stage.console.alarms.rows:
         stage.fill()
@@ -248,3 +248,28 @@ def test_a_filter_by_site_leaves_out_the_same_site_elsewhere(view: AlarmsView) -
     view.area.setCurrentText(rows[0].place)
     view.table.board.change([stranger], [])
     assert stranger not in view.table.board.rows
+
+
+# --- keys alone
+
+
+def test_the_board_is_worked_by_keys_alone(view: AlarmsView, qtbot: QtBot) -> None:
+    view.activateWindow()
+    view.table.setFocus()
+    QTest.keyClick(view, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    assert view.text.hasFocus()
+    QTest.keyClicks(view.text, "pump")
+    assert 0 < len(shown(view)) < 40
+    QTest.keyClick(view, Qt.Key.Key_Escape)
+    assert len(shown(view)) == 40
+    assert view.table.hasFocus()
+    QTest.keyClick(view, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
+    assert view.shelves.currentIndex() == 1
+    QTest.keyClick(view, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
+    QTest.keyClick(view.table, Qt.Key.Key_Down)
+    assert view.table.chosen()
+    QTest.keyClick(view, Qt.Key.Key_F10, Qt.KeyboardModifier.ShiftModifier)
+    menu = view.findChild(QMenu, "deeds")
+    assert menu is not None
+    assert menu.isVisible()
+    menu.close()

@@ -27,7 +27,7 @@ from db.alarm_journal import AlarmAnswer, disable, enable
 from db.planned_work import PlannedWork, WorkPlace, begin_work, end_work, extend_work, read_places, read_works
 from tests.fakes import START
 from tests.ui.rooms import Stage
-from widgets.alarm_table import BY, STATE
+from widgets.alarm_model import BY, STATE
 
 PLACES = [
     WorkPlace(1, 10, None, "Pumping"),

@@ -22,7 +22,7 @@ from tests.fakes import START
 from tests.ui.books import Books, keep_books, row
 from tests.ui.gallery import PALETTES, SIZES
 from tests.ui.rooms import NAMES, Stage, configuration
-from widgets.alarm_table import NOW
+from widgets.alarm_model import NOW
 from widgets.palette import Palette
 
 BEGIN, END = START + timedelta(seconds=40 * 100), START + timedelta(seconds=40 * 300)

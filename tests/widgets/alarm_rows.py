@@ -6,7 +6,7 @@ from datetime import timedelta
 from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, Priority
 from control_room.core.tags import Quantity, Tag
 from tests.fakes import START
-from widgets.alarm_table import AlarmRow
+from widgets.alarm_model import AlarmRow
 
 
 def row(

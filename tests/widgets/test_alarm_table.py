@@ -14,7 +14,8 @@ from control_room.core.alarms import AlarmState, Priority
 from control_room.core.samples import UNCERTAIN_NO_COMMUNICATION_LAST_USABLE, Sample
 from tests.fakes import FakeClock, sample
 from tests.widgets.alarm_rows import acknowledged, row
-from widgets.alarm_table import BY, NOW, RAISED, SYMBOL, AlarmFilter, AlarmModel, AlarmRow, AlarmTable, board_order
+from widgets.alarm_model import BY, NOW, RAISED, SYMBOL, AlarmFilter, AlarmModel, AlarmRow, board_order
+from widgets.alarm_table import AlarmTable
 
 
 def many(count: int, seed: int = 1) -> list[AlarmRow]:
@@ -35,7 +36,7 @@ def ids(model: AlarmModel) -> list[int]:
 def table(qtbot: QtBot) -> Iterator[AlarmTable]:
     made = AlarmTable(lambda _: None, FakeClock())
     qtbot.addWidget(made)
-    made.resize(1300, 400)
+    made.resize(1600, 400)
     made.show()
     return made  # type: ignore[return-value]
 

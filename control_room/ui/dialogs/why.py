@@ -16,7 +16,7 @@ from control_room.ui.suppression_words import suppression_words
 from control_room.ui.words import local
 from db.alarm_journal import Occurrence, read_occurrences
 from db.rationalisation import read_records, read_rule_changes
-from widgets.alarm_table import AlarmRow, time_text
+from widgets.alarm_model import AlarmRow, time_text
 from widgets.row_table import RowColumn, RowTable
 
 SHOWN = 5

@@ -31,7 +31,8 @@ from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
 from control_room.ui.view_spec import Place, ViewSpec
 from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_nuisances
-from widgets.alarm_table import COLUMNS, AlarmFilter, AlarmRow, AlarmTable, shelf_of, time_text
+from widgets.alarm_model import COLUMNS, MESSAGE, AlarmFilter, AlarmRow, shelf_of, time_text
+from widgets.alarm_table import AlarmTable
 from widgets.quality import STATE_WORDS
 
 _KEY = "alarms"
@@ -80,6 +81,7 @@ class AlarmsView(QWidget):
         self.table = AlarmTable(console.room.sample, console.room.now, self)
         self.notice_bar = NoticeBar(self)
         self._make_controls()
+        self._make_keys()
         self.deeds = AlarmDeeds(
             self, console, self.notice_bar, lambda: self.comment.text().strip(), partial(self._tell, deed="done")
         )
@@ -96,6 +98,7 @@ class AlarmsView(QWidget):
     def _make_controls(self) -> None:
         self.text = QLineEdit(self)
         self.text.setPlaceholderText("Filter by words")
+        self.text.setToolTip("Every word must occur (Ctrl+F; Esc shows everything again)")
         self.text.setClearButtonEnabled(True)
         self.text.setMinimumWidth(90)
         self.priority = _choice(self, ["Any priority", *(f"{int(one)} {one.name.lower()}" for one in Priority)])
@@ -123,6 +126,14 @@ class AlarmsView(QWidget):
         self.acknowledge_action = self._action("Acknowledge", "Ctrl+K", self.acknowledge_chosen)
         self.why_action = self._action("Why this alarm", "F2", self.show_why)
         self.all_action = self._action("Acknowledge all visible", "Ctrl+Shift+K", self.ask_all)
+
+    def _make_keys(self) -> None:
+        # every other deed by the menu of the keyboard, with the letters of its lines
+        self._action("What may be done", "Shift+F10", self._open_menu_by_key)
+        self._action("Filter by words", "Ctrl+F", self._begin_to_filter)
+        self._action("Show everything", "Esc", self._show_everything)
+        for number in range(len(_SHELVES)):
+            self._action("List", f"Alt+{number + 1}", lambda _=False, one=number: self.shelves.setCurrentIndex(one))
 
     def _action(self, text: str, keys: str, act: object) -> QAction:
         action = QAction(text, self)
@@ -402,6 +413,21 @@ class AlarmsView(QWidget):
         row, rule = self._console.alarms.rows.get(rule_id), self._console.room.rules.get(rule_id)
         return row.message if row else rule.message if rule else f"Alarm {rule_id}"
 
+    def _open_menu_by_key(self) -> None:
+        if chosen := self.table.chosen():
+            self.table.show_chosen()
+            place = self.table.board.place_of(chosen[0].rule.id) or 0
+            at = self.table.visualRect(self.table.board.index(place, MESSAGE)).bottomLeft()
+            self._open_menu(self.table.viewport().mapToGlobal(at))
+
+    def _begin_to_filter(self) -> None:
+        self.text.setFocus()
+        self.text.selectAll()
+
+    def _show_everything(self) -> None:
+        self.filter_by()
+        self.table.setFocus()
+
     def _open_menu(self, place: QPoint) -> None:
         chosen = self.table.chosen()
         if chosen:
@@ -410,6 +436,7 @@ class AlarmsView(QWidget):
     def menu(self, chosen: Sequence[AlarmRow]) -> QMenu:
         """Return the menu of the selected alarms."""
         menu = QMenu(self)
+        menu.setObjectName("deeds")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(self.acknowledge_action)
         menu.addAction(self.why_action)
