@@ -272,4 +272,5 @@ def test_the_board_is_worked_by_keys_alone(view: AlarmsView, qtbot: QtBot) -> No
     menu = view.findChild(QMenu, "deeds")
     assert menu is not None
     assert menu.isVisible()
-    menu.close()
+    QTest.keyClick(menu, Qt.Key.Key_Escape)
+    assert not menu.isVisible()
