@@ -21,6 +21,7 @@ from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Pr
 from control_room.core.errors import ControlRoomError
 from control_room.core.network import Link, LinkKind, Network, Node, NodeKind
 from control_room.core.ports import Configuration
+from control_room.core.rationalisation import RecordBook
 from control_room.core.samples import (
     BAD_SENSOR_FAILURE,
     BAD_WAITING_FOR_INITIAL,
@@ -44,6 +45,7 @@ from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_nuisances
 from db.history import read_history
 from db.journal_search import search_journal
 from db.planned_work import read_places, read_works
+from db.rationalisation import read_records, read_rule_changes
 from tests.fakes import FakeClock
 
 NAMES = ("Northfield Water", "Cedar Valley Utilities", "Laurel County Water District")
@@ -424,6 +426,8 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
         read_load: lambda: AlarmLoad(4),
         read_nuisances: dict,
         read_occurrences: lambda rule_id, count: [],
+        read_records: RecordBook,
+        read_rule_changes: lambda rule_id, count: [],
         read_works: list,
         read_places: list,
         search_journal: lambda wanted, before, limit: [],
