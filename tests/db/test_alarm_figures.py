@@ -1,5 +1,6 @@
 """What a report reads of the journal."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,7 @@ from db.engine import translated
 from db.stores import PostgresAlarmStore
 from db.tag_store import import_plant
 from db.worker import DatabaseThread
+from tests.core.test_alarm_log import lines, names
 from tests.db.people import count_ids
 from tests.fakes import START
 from tests.plants import plant
@@ -82,3 +84,32 @@ def test_an_empty_journal_and_a_full_one(
     ):
         read_events(connection, *period())
     assert refused.value.advice == "Choose a shorter one."
+
+
+async def test_a_recorded_log_is_counted_as_its_lines_tell(
+    thread: DatabaseThread, owner: Engine, station: Engine
+) -> None:
+    with owner.connect() as connection:
+        numbers = connection.scalars(text("SELECT id FROM alarm_rule ORDER BY id")).all()
+    known = dict(zip(names(lines()), numbers, strict=False))
+    log = [line for line in lines() if line[1] in known]
+    is_on: dict[int, bool] = {}
+    told: Counter[int] = Counter()
+    changes: list[ProcessChange] = []
+    passed: Counter[int] = Counter()
+    for time, name, is_abnormal in log:
+        rule = known[name]
+        if is_abnormal and not is_on.get(rule, False):
+            told[rule] += 1
+        is_on[rule] = is_abnormal
+        event = Raised(time, 1.0, 0) if is_abnormal else Returned(time, 1.0, 0)
+        passed[rule] += 1
+        changes.append(ProcessChange(rule, passed[rule], event))
+    await PostgresAlarmStore(thread).record(changes)
+    with station.connect() as connection:
+        events = read_events(connection, *period())
+        standing = read_standing(connection, datetime.now(UTC))
+    begin, end = (one.timestamp() for one in period())
+    assert told
+    assert dict(kpis(events, begin, end).counts) == dict(told)
+    assert {one.rule for one in standing} == {rule for rule, on in is_on.items() if on}
