@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
 from control_room.core.alarm_load import AlarmLoad, load
 from control_room.core.alarms import Happening
+from control_room.core.chatter import Nuisance, Turn, nuisances
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,19 @@ def read_load(connection: Connection) -> AlarmLoad:
     rows = connection.execute(_ANNOUNCED).all()
     now: datetime = connection.execute(text("SELECT now()")).scalar_one()
     return load([(row.time, row.many) for row in rows], max([now, *(row.time for row in rows)]))
+
+
+# so long after it was one, a nuisance is still called so
+NUISANCE_FOR = timedelta(minutes=10)
+_TURNS = text("SELECT * FROM read_turns(now() - :past, 5000)")
+
+
+def read_nuisances(connection: Connection) -> dict[int, Nuisance]:
+    """Return by rule id which alarms chatter or are fleeting, of those that this connection may see."""
+    rows = connection.execute(_TURNS, {"past": NUISANCE_FOR}).all()
+    now: datetime = connection.execute(text("SELECT now()")).scalar_one()
+    turns = (Turn(row.rule_id, Happening(row.happening), row.source_time) for row in rows)
+    return nuisances(turns, max([now, *(row.source_time for row in rows)]))
 
 
 # of a rule that chatters only the newest rows are looked at

@@ -230,6 +230,7 @@ def as_alarm(row: Row[Any]) -> Alarm:
         acknowledged_by=row.acknowledged_by,
         value=row.value,
         quality=row.quality,
+        first_out_time=row.first_out_time,
         holds=tuple(_hold(key, kept) for key, kept in sorted(row.holds.items())),
     )
 

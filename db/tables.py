@@ -143,10 +143,14 @@ alarm_rule = Table(
     Column("other_tag_id", ForeignKey("tag.id")),
     Column("window_s", Float, nullable=False, server_default=text("60")),
     Column("re_alarm_s", Float, nullable=False, server_default=text("0")),
+    # what raises it when it is true; tags by their keys
+    Column("expression", Text, nullable=False, server_default=""),
+    Column("first_out_group", Text, nullable=False, server_default=""),
     Column("is_disabled", Boolean, nullable=False, server_default=text("false")),
     # what `message` was before, the newest last; a trigger fills it in
     Column("former_messages", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     UniqueConstraint("tag_id", "kind"),
+    Index("alarm_rule_first_out", "municipality_id", "first_out_group", postgresql_where=text("first_out_group <> ''")),
 )
 # what people know of an alarm: of a municipality, an asset or site, a tag or a rule; what is NULL holds from above
 rationalisation = Table(
@@ -239,6 +243,8 @@ alarm = Table(
     Column("out_of_service_by", Text, nullable=False, server_default=""),
     Column("out_of_service_reason", Text, nullable=False, server_default=""),
     Column("work_order", Text, nullable=False, server_default=""),
+    # when the first of its group was raised, of that one only; a trigger fills it in
+    Column("first_out_time", Time),
     # by key ("design:7", "work:12"): since, until, words, by, work_order
     Column("holds", JSONB, nullable=False, server_default=text("'{}'")),
     Index("alarm_held", "rule_id", postgresql_where=text("holds <> '{}'::jsonb")),

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, Table, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from control_room.core.alarms import AlarmKind, AlarmRule, Priority
+from control_room.core.expressions import BadExpression, Expression, parse_condition
 from control_room.core.plant import Plant, PlantTag, with_link_tags
 from control_room.core.ports import Configuration
 from control_room.core.rule_check import check_rules
@@ -26,12 +27,17 @@ _PUBLIC = (
     connection.c.is_enabled,
 )
 
+# by municipality and key
+_TagIds = Mapping[tuple[int, str], int]
+_GONE = 0
+
 
 def read_configuration(database: Connection, *, with_settings: bool = False) -> Configuration:
     """Return everything that is not retired; `with_settings` needs the collector's right to read them."""
     municipalities = database.execute(select(municipality).order_by(municipality.c.name))
     columns = (*_PUBLIC, connection.c.settings) if with_settings else _PUBLIC
     links = database.execute(select(*columns).order_by(connection.c.id))
+    tags = tuple(_read_tags(database))
     return Configuration(
         municipalities=tuple(Municipality(row.id, row.key, row.name) for row in municipalities),
         connections=tuple(
@@ -40,8 +46,8 @@ def read_configuration(database: Connection, *, with_settings: bool = False) -> 
             )
             for row in links
         ),
-        tags=tuple(_read_tags(database)),
-        rules=tuple(_read_rules(database)),
+        tags=tags,
+        rules=tuple(_read_rules(database, tags)),
         suppressions=tuple(read_suppressions(database)),
     )
 
@@ -79,10 +85,11 @@ def _tag(row: Row[Any]) -> Tag:
     )
 
 
-def _read_rules(database: Connection) -> Iterable[AlarmRule]:
+def _read_rules(database: Connection, tags: Iterable[Tag]) -> Iterable[AlarmRule]:
     rows = database.execute(
         select(alarm_rule).join(tag, tag.c.id == alarm_rule.c.tag_id).where(~tag.c.is_retired).order_by(alarm_rule.c.id)
     )
+    ids = {(one.municipality_id, one.key): one.id for one in tags}
     return (
         AlarmRule(
             id=row.id,
@@ -99,10 +106,27 @@ def _read_rules(database: Connection) -> Iterable[AlarmRule]:
             other_tag_id=row.other_tag_id,
             window_s=row.window_s,
             re_alarm_s=row.re_alarm_s,
+            first_out_group=row.first_out_group,
+            **_read_expression(row, ids),
             is_disabled=row.is_disabled,
         )
         for row in rows
     )
+
+
+def _read_expression(row: Row[Any], tags: _TagIds) -> dict[str, Any]:
+    """Return what the rule judges by, and the ids of the tags in it; a tag that is gone has none, and no value either."""
+    expression = _parsed(row.expression) if row.expression else None
+    keys = () if expression is None else expression.keys
+    return {"expression": expression, "inputs": tuple(tags.get((row.municipality_id, key), _GONE) for key in keys)}
+
+
+def _parsed(expression: str) -> Expression | None:
+    try:
+        return parse_condition(expression)
+    except BadExpression:
+        # it was checked before it was saved; what a newer program wrote is judged by nobody here
+        return None
 
 
 def import_plant(database: Connection, plant: Plant) -> None:
@@ -182,6 +206,8 @@ def _import_rules(database: Connection, tags: Mapping[int, PlantTag]) -> None:
             "other_tag_id": ids_of_tags.get(rule.other),
             "window_s": rule.window_s,
             "re_alarm_s": rule.re_alarm_s,
+            "expression": rule.expression,
+            "first_out_group": rule.first_out_group,
             "off_delay_s": rule.off_delay_s,
             "message": rule.message,
         }

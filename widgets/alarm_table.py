@@ -56,6 +56,14 @@ class AlarmRow:
     rule: AlarmRule
     tag: Tag
     municipality: str
+    # a word on how it is a nuisance
+    nuisance: str = ""
+
+    @property
+    def marks(self) -> str:
+        """Return what else is to be known of it, in words: the first of its group, chattering, fleeting."""
+        marks = [word for word in ("first-out" if self.alarm.is_first_out else "", self.nuisance) if word]
+        return ", ".join(marks).capitalize()
 
     @property
     def place(self) -> str:
@@ -119,6 +127,10 @@ def _by_text(row: AlarmRow) -> str:
     return f"{row.alarm.acknowledged_by}, {time_text(row.alarm.acknowledged_time)}"
 
 
+def _message_text(row: AlarmRow) -> str:
+    return f"{row.marks}: {row.message}" if row.marks else row.message
+
+
 def _by_tag(row: AlarmRow) -> SortKey:
     return (row.tag.name,)
 
@@ -147,7 +159,7 @@ COLUMNS = (
     Column("Raised", 124, 116, lambda row: time_text(row.alarm.raised_time), lambda row: (-row.raised_s(),)),
     Column("Place", 230, 180, lambda row: row.place, lambda row: (row.place,)),
     Column("Tag", 200, 0, lambda row: row.tag.name, lambda row: (row.tag.name,)),
-    Column("Alarm", 0, 0, lambda row: row.message, lambda row: (row.message,)),
+    Column("Alarm", 0, 0, _message_text, lambda row: (row.message,)),
     Column("When raised", 150, 120, lambda row: raise_texts(row)[0], _by_tag, True, _BY_TAG),
     Column("Now", 140, 126, lambda _: "", _by_tag, True, _BY_TAG),
     Column("State", 148, 142, _state_text, lambda row: (row.alarm.is_acknowledged, not row.alarm.is_active)),
@@ -194,7 +206,7 @@ class AlarmFilter:
         if not self.text:
             return True
         tag = row.tag
-        text = f"{row.place} {tag.asset} {row.message} {tag.key} {tag.name}".lower()
+        text = f"{row.place} {tag.asset} {row.message} {row.marks} {tag.key} {tag.name}".lower()
         return all(word in text for word in self.text.lower().split())
 
 

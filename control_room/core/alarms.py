@@ -34,6 +34,7 @@ from control_room.core.alarm_events import (
     TakenOutOfService,
     Unshelved,
 )
+from control_room.core.expressions import Expression
 from control_room.core.holds import (
     Disabled,
     Enabled,
@@ -101,6 +102,7 @@ class AlarmKind(StrEnum):
     DEVIATION = "DEV"
     RATE = "ROC"
     STALE = "STALE"
+    EXPRESSION = "EXPR"
 
 
 # what watches a value of the tag itself
@@ -123,7 +125,9 @@ class AlarmRule:
     """One alarm of one tag. What `limit` means depends on the kind, and each kind's file in core/rules says it.
 
     HH, H, L, LL: a value, and `deadband` as well, in the tag's unit. DEV: how far from `other_tag_id`. ROC: units per minute
-    over `window_s`. STATE: the number of a state. STALE: seconds. BAD and DISC have none.
+    over `window_s`. STATE: the number of a state. STALE: seconds. BAD, DISC and EXPR have none.
+    `expression`: of EXPR, what raises it when it is true; `inputs` are the tags that it names, in its order.
+    `first_out_group`: of those of one name in a municipality the first to come is marked; empty: none.
     `on_delay_s`: the condition must hold without break for so long before the alarm is raised.
     `off_delay_s`: the condition must be gone without break for so long before it returns.
     `is_latching`: when the condition is gone the alarm stays until a person resets it.
@@ -146,6 +150,9 @@ class AlarmRule:
     other_tag_id: int | None = None
     window_s: float = 60.0
     re_alarm_s: float = 0.0
+    expression: Expression | None = None
+    inputs: tuple[int, ...] = ()
+    first_out_group: str = ""
     is_disabled: bool = False
 
 
@@ -174,7 +181,8 @@ class OutOfService:
 class Alarm:
     """The facts of one alarm. `event_id` counts the occurrences: 0 means never raised. `value`, `quality`: at raising.
 
-    `process_number` counts what the process did to it: what is told twice is done once.
+    `process_number` counts what the process did to it: what is told twice is done once. `first_out_time`: when it was raised as
+    the first of its group, which core.first_out says; None: another was.
     """
 
     rule_id: int
@@ -191,6 +199,7 @@ class Alarm:
     shelving: Shelving | None = None
     out_of_service: OutOfService | None = None
     process_number: int = 0
+    first_out_time: datetime | None = None
     holds: tuple[Hold, ...] = ()
 
     @property
@@ -201,6 +210,11 @@ class Alarm:
     def held_by(self, kind: HoldKind) -> tuple[Hold, ...]:
         """Return what of one kind holds it."""
         return tuple(one for one in self.holds if one.kind is kind)
+
+    @property
+    def is_first_out(self) -> bool:
+        """Return whether it was the first of its group and is still on the board."""
+        return self.first_out_time is not None and not self.is_suppressed and self.state is not AlarmState.NORMAL
 
     @property
     def state(self) -> AlarmState:

@@ -2,7 +2,8 @@
 
 On-delay: the raw condition must hold without a break; off-delay: it must be gone without a break (ISA-18.2 clause 10).
 A sample that may not be trusted never changes a condition but that of bad quality (it neither raises nor silently clears an
-alarm), and it breaks no delay that is running either: the last trusted value stands.
+alarm), and it breaks no on-delay that is running: the last trusted value stands. A return that is waiting for its off-delay is
+not believed any more; the delay begins anew with a trusted value that says so.
 """
 
 from collections.abc import Callable
@@ -10,16 +11,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from control_room.core.alarms import PAIRED, AlarmKind, AlarmRule, Raised, Returned
-from control_room.core.rules.bad_quality import is_reported_bad, is_untrusted
+from control_room.core.rules.bad_quality import is_reported_bad, trusted_value
 from control_room.core.rules.deviation import is_off
 from control_room.core.rules.discrepancy import differs
+from control_room.core.rules.expression import holds
 from control_room.core.rules.limit import is_beyond
 from control_room.core.rules.rate_of_change import Points, is_too_fast, rate_per_min, remember
 from control_room.core.rules.stale import expected_until
 from control_room.core.rules.state import is_in_state
 from control_room.core.samples import Sample
 
-# the newest trusted value of a tag, None before the first
+# the newest value of a tag, None where there is none that may be trusted
 Values = Callable[[int], float | None]
 
 
@@ -46,7 +48,8 @@ def judge(
     """Return where the rule stands after `sample`, and the events on the way: a delay that ran out before the sample
     came counts before it, and without a delay the sample's own change counts at once.
 
-    `values` knows the sample already; a rule that compares two tags is judged by samples of both.
+    `values` knows the sample already; a rule that compares two tags is judged by samples of both, one with an expression
+    by samples of all that it names.
     """
     condition, earlier = settle(condition, sample.arrival_time)
     condition, own = settle(_follow(rule, condition, sample, values), sample.arrival_time)
@@ -64,13 +67,18 @@ def begin_silence(rule: AlarmRule, now: datetime) -> Condition:
 def _follow(rule: AlarmRule, condition: Condition, sample: Sample, values: Values) -> Condition:
     if rule.kind is AlarmKind.BAD:
         return _turn(rule, condition, sample, is_reported_bad(sample.quality, condition.is_raw), sample.value)
-    value = sample.value
-    if value is None or is_untrusted(sample.quality):
-        return condition
+    value = trusted_value(sample)
+    if value is None:
+        return _unconfirmed(condition)
     if rule.kind is AlarmKind.STALE:
         return _heard(rule, condition, sample)
     if rule.kind in PAIRED:
         return _compare(rule, condition, sample, values)
+    if rule.kind is AlarmKind.EXPRESSION:
+        is_true = holds(rule, values)
+        return (
+            _unconfirmed(condition) if is_true is None else _turn(rule, condition, sample, is_true, values(rule.tag_id))
+        )
     if rule.kind is AlarmKind.RATE:
         points = remember(condition.points, sample.source_time.timestamp(), value, rule.window_s)
         is_raw = is_too_fast(rule, rate_per_min(points), condition.is_raw)
@@ -79,10 +87,17 @@ def _follow(rule: AlarmRule, condition: Condition, sample: Sample, values: Value
     return _turn(rule, condition, sample, is_raw, value)
 
 
+def _unconfirmed(condition: Condition) -> Condition:
+    """Return the condition after a value that says nothing: an alarm whose return waits for its off-delay stays."""
+    if condition.is_active and not condition.is_raw:
+        return replace(condition, is_raw=True, due=None)
+    return condition
+
+
 def _compare(rule: AlarmRule, condition: Condition, sample: Sample, values: Values) -> Condition:
     own, other = values(rule.tag_id), None if rule.other_tag_id is None else values(rule.other_tag_id)
     if own is None or other is None:
-        return condition
+        return _unconfirmed(condition)
     was = condition.is_raw
     is_raw = differs(own, other) if rule.kind is AlarmKind.DISCREPANCY else is_off(rule, own, other, was)
     return _turn(rule, condition, sample, is_raw, own)

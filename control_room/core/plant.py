@@ -40,6 +40,8 @@ class PlantRule:
     other: str = ""
     window_s: float = 60.0
     re_alarm_s: float = 0.0
+    expression: str = ""
+    first_out_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

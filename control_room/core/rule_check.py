@@ -1,23 +1,27 @@
 """What is wrong with the alarm rules of a plant, tag by tag and in words, before anything of it is saved."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from itertools import pairwise
 from math import isfinite
 
 from control_room.core.alarms import PAIRED, AlarmKind
 from control_room.core.errors import BadOption
+from control_room.core.expressions import BadExpression, parse_condition
 from control_room.core.plant import PlantRule, PlantTag
 
 # from the lowest limit to the highest
 _ORDER = (AlarmKind.LL, AlarmKind.L, AlarmKind.H, AlarmKind.HH)
 _NEEDS_LIMIT = frozenset({AlarmKind.DEVIATION, AlarmKind.RATE, AlarmKind.STALE})
 _TOLD = 5
+_GROUP_LENGTH = 100
 
 
 def check_rules(tags: Sequence[PlantTag]) -> None:
     """Raise BadOption with the first faults by name, and how many more there are."""
     keys = {tag.key for tag in tags}
     found = [f"{tag.key}: {fault}" for tag in tags for fault in _faults(tag, keys)]
+    found += _faults_of_groups(tags)
     if found:
         more = f" and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
         raise BadOption(f"Alarm rules are wrong: {'; '.join(found[:_TOLD])}{more}.", advice="Correct these rules.")
@@ -61,6 +65,7 @@ def _faults_of(rule: PlantRule, tag: PlantTag, keys: Set[str]) -> Iterator[str]:
     if rule.kind is AlarmKind.STATE and not (rule.limit.is_integer() and 0 <= rule.limit < len(tag.states)):
         yield f"names the state {rule.limit:g}, and the tag has {len(tag.states)}"
     yield from _faults_of_pair(rule, tag, keys)
+    yield from _faults_of_expression(rule, keys)
 
 
 def _faults_of_pair(rule: PlantRule, tag: PlantTag, keys: Set[str]) -> Iterator[str]:
@@ -71,3 +76,24 @@ def _faults_of_pair(rule: PlantRule, tag: PlantTag, keys: Set[str]) -> Iterator[
         yield "needs another tag to compare with"
     elif rule.other not in keys:
         yield f"compares with {rule.other}, which is no tag of this plant"
+
+
+def _faults_of_groups(tags: Sequence[PlantTag]) -> Iterator[str]:
+    members = [(rule.first_out_group, tag, rule) for tag in tags for rule in tag.rules if rule.first_out_group]
+    sizes = Counter(group for group, _, _ in members)
+    for group, tag, rule in members:
+        if len(group) > _GROUP_LENGTH:
+            yield f"{tag.key}: {rule.kind} has a first-out group whose name is longer than {_GROUP_LENGTH} characters"
+        elif sizes[group] < 2:
+            yield f"{tag.key}: {rule.kind} is alone in the first-out group '{group}'"
+
+
+def _faults_of_expression(rule: PlantRule, keys: Set[str]) -> Iterator[str]:
+    if rule.kind is not AlarmKind.EXPRESSION:
+        if rule.expression:
+            yield "has an expression, and such a rule has none"
+        return
+    try:
+        parse_condition(rule.expression, keys)
+    except BadExpression as fault:
+        yield f"has an expression that {fault}"

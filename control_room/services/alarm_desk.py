@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from control_room.core.alarms import PAIRED, AlarmKind, AlarmRule, ProcessChange, ProcessEvent, Raised, Returned
 from control_room.core.conditions import Condition, begin_silence, judge, settle
 from control_room.core.errors import PASSING
+from control_room.core.lateness import Known, follow
 from control_room.core.ports import AlarmStore
-from control_room.core.rules.bad_quality import is_untrusted
+from control_room.core.rules.bad_quality import trusted_value
 from control_room.core.samples import Sample
 from control_room.core.suppression import CauseChange, Suppression
 from control_room.services.tasks import Commit
@@ -38,9 +39,11 @@ class AlarmDesk:
         self._causes: dict[int, int] = {}
         self._suppressions: dict[int, Suppression] = {}
         self._caused_by: dict[int, tuple[int, ...]] = {}
-        # of tags that a rule compares with others, the newest trusted value
+        # of tags that are judged together with others, the newest value as far as it may be trusted
         self._values: dict[int, float] = {}
         self._compared: frozenset[int] = frozenset()
+        # when the newest of each tag was measured: what is older is history
+        self._known: dict[int, Known] = {}
         self._due: list[tuple[datetime, int]] = []
         # of each rule in that heap, when it is looked at next: a delay that begins anew needs no second place
         self._awaited: dict[int, datetime] = {}
@@ -49,6 +52,7 @@ class AlarmDesk:
         self._commit = Commit[None]()
         self._looked = clock()
         self.raised = 0
+        self.late = 0
         self.trouble = ""
 
     async def load(self) -> None:
@@ -68,13 +72,15 @@ class AlarmDesk:
         # a cause is judged before the alarms of its own tag: what follows from a sample is known before it is announced
         watches = [watch for one in self._suppressions.values() if (watch := one.watch()) is not None]
         self._rules = {rule.id: rule for rule in [*watches, *(rule for rule in rules if not rule.is_disabled)]}
-        others = [(rule, rule.other_tag_id) for rule in self._rules.values() if rule.kind in PAIRED]
-        pairs = [(rule, other) for rule, other in others if other is not None and other != rule.tag_id]
+        compared: set[int] = set()
         for rule in self._rules.values():
-            by_tag[rule.tag_id].append(rule)
-        for rule, other in pairs:
-            by_tag[other].append(rule)
-        self._compared = frozenset(tag_id for rule, other in pairs for tag_id in (rule.tag_id, other))
+            judged_by = _judged_by(rule)
+            for tag_id in judged_by:
+                by_tag[tag_id].append(rule)
+            if rule.kind in PAIRED or rule.kind is AlarmKind.EXPRESSION:
+                # the own value too: the board says it as the alarm comes
+                compared.update(judged_by, (rule.tag_id,))
+        self._compared = frozenset(compared)
         self._values = {tag_id: value for tag_id, value in self._values.items() if tag_id in self._compared}
         self._rules_by_tag = {tag_id: tuple(of_tag) for tag_id, of_tag in by_tag.items()}
         for rule_id in self._conditions.keys() - self._rules.keys():
@@ -112,16 +118,34 @@ class AlarmDesk:
         return sum(condition.is_active for rule_id, condition in self._conditions.items() if rule_id > 0)
 
     def take(self, samples: Sequence[Sample]) -> None:
-        """Judge samples in order; what changes is recorded by run()."""
+        """Judge samples in order, but for late ones; what changes is recorded by run()."""
         rules_by_tag, conditions, compared, values = self._rules_by_tag, self._conditions, self._compared, self._values
         for sample in samples:
-            if sample.tag_id in compared and sample.value is not None and not is_untrusted(sample.quality):
-                values[sample.tag_id] = sample.value
+            if self._is_late(sample):
+                continue
+            if sample.tag_id in compared:
+                self._remember(sample)
             for rule in rules_by_tag.get(sample.tag_id, ()):
                 before = conditions.get(rule.id, _NORMAL)
                 after, events = judge(rule, before, sample, values.get)
                 if after is not before:
                     self._accept(rule.id, after, events)
+
+    def _is_late(self, sample: Sample) -> bool:
+        before = self._known.get(sample.tag_id)
+        after, is_late = follow(before, sample)
+        if after is not None and after is not before:
+            self._known[sample.tag_id] = after
+        self.late += is_late
+        return is_late
+
+    def _remember(self, sample: Sample) -> None:
+        value = trusted_value(sample)
+        if value is None:
+            # compared with an old one, what is trusted could end an alarm that still holds
+            self._values.pop(sample.tag_id, None)
+        else:
+            self._values[sample.tag_id] = value
 
     def _accept(self, rule_id: int, condition: Condition, events: Iterable[ProcessEvent]) -> None:
         self._conditions[rule_id] = condition
@@ -221,6 +245,15 @@ class AlarmDesk:
         # a database that is away does what is due when it is back
         with suppress(*PASSING):
             await self._store.pass_time()
+
+
+def _judged_by(rule: AlarmRule) -> tuple[int, ...]:
+    """Return the tags whose samples say whether the rule's condition holds."""
+    if rule.kind is AlarmKind.EXPRESSION:
+        return rule.inputs
+    if rule.kind in PAIRED and rule.other_tag_id not in (None, rule.tag_id):
+        return (rule.tag_id, rule.other_tag_id)
+    return (rule.tag_id,)
 
 
 _NORMAL = Condition()

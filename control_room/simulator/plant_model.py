@@ -11,6 +11,7 @@ from control_room.core.plant import Plant
 from control_room.simulator.drawing import drawing
 from control_room.simulator.hydraulics import DAY_S, START_S, Hydraulics, open_network
 from control_room.simulator.instruments import Instrument
+from control_room.simulator.joint_rules import with_joint_rules
 from control_room.simulator.limits import with_limits
 from control_room.simulator.links import LINK_CODE, link_points
 from control_room.simulator.municipalities import municipality_of
@@ -44,7 +45,8 @@ def build(name: str, folder: Path) -> tuple[PlantModel, Hydraulics]:
     network.advance(_SETTLING_DAYS * DAY_S)
     days = _healthy_days(network, possible, about.healthy_days)
     limited = (with_limits(one, days[:, number]) for number, one in enumerate(possible))
-    chosen = tuple(one for one in limited if one is not None)
+    truth = {one.tag.key: days[:, number] for number, one in enumerate(possible)}
+    chosen = with_joint_rules([one for one in limited if one is not None], truth)
     nodes, links = drawing(network.model, about)
     chosen += tuple(mains_points(chosen))
     known = tuple(suppressions(chosen))

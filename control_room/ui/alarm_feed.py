@@ -1,6 +1,6 @@
 """The alarm feed: alarms with all that is said of them, in gathered changes, for banner, board, tree and map."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -29,6 +29,7 @@ class AlarmFeed(QObject):
         self.marks: Marks = {}
         self._by_tag: dict[int, dict[int, AlarmRow]] = {}
         self._waiting: set[int] = set()
+        self._nuisances: Mapping[int, str] = {}
         self._gathering = QTimer(self, singleShot=True, interval=GATHER_MS)
         self._gathering.timeout.connect(self.flush)
         room.alarms_changed.connect(self._gather)
@@ -37,6 +38,13 @@ class AlarmFeed(QObject):
     def heard(self) -> list[AlarmRow]:
         """Return the rows of alarms that nobody set aside."""
         return [row for row in self.rows.values() if not row.alarm.is_suppressed]
+
+    def name_nuisances(self, found: Mapping[int, str]) -> None:
+        """Say of each rule by which word its alarm is a nuisance, and of all others that they are none."""
+        before, self._nuisances = self._nuisances, dict(found)
+        other = (rule_id for rule_id in before.keys() | found.keys() if before.get(rule_id) != found.get(rule_id))
+        self._waiting.update(rule_id for rule_id in other if rule_id in self.rows)
+        self.flush()
 
     def flush(self) -> None:
         """Tell now what was gathered."""
@@ -83,7 +91,8 @@ class AlarmFeed(QObject):
         room = self._room
         rule = room.rules.get(alarm.rule_id) or _unknown_rule(alarm.rule_id)
         tag = room.tags.get(rule.tag_id) or _unknown_tag(rule.tag_id)
-        return AlarmRow(alarm, rule, tag, municipality_name(room, tag.municipality_id))
+        municipality = municipality_name(room, tag.municipality_id)
+        return AlarmRow(alarm, rule, tag, municipality, self._nuisances.get(rule.id, ""))
 
 
 def _pressing(row: AlarmRow) -> tuple[bool, Priority]:

@@ -1,11 +1,12 @@
 """An alarm's rule and its past in words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from control_room.core.alarms import AlarmKind, AlarmRule, Happening
 from control_room.core.tags import Tag
 from control_room.ui.words import local
 from db.alarm_journal import Occurrence
+from widgets.alarm_table import AlarmRow, time_text
 from widgets.quality import age_text
 
 _DEEDS = {
@@ -55,7 +56,29 @@ def _condition(rule: AlarmRule, tag: Tag, tags: Mapping[int, Tag]) -> str:
         AlarmKind.DEVIATION: f"Comes when it is {limit} or more away from {name}{deadband}",
         AlarmKind.RATE: f"Comes when it changes by {limit} a minute or more, over {rule.window_s:g} s{deadband}",
         AlarmKind.STALE: f"Comes when nothing was heard for {rule.limit:g} s",
+        AlarmKind.EXPRESSION: _expression_words(rule),
     }[rule.kind]
+
+
+def _expression_words(rule: AlarmRule) -> str:
+    if rule.expression is None:
+        return "This program does not know what it is judged by"
+    return f"Comes when this is true: {rule.expression.text}"
+
+
+def first_out_words(row: AlarmRow, others: Iterable[AlarmRow]) -> str:
+    """Return which alarm of the row's first-out group came first; nothing where there is no group."""
+    group = row.rule.first_out_group
+    if not group:
+        return ""
+    if row.alarm.is_first_out:
+        return f"First-out: it came first in the group “{group}”, and stays so marked until the whole group is normal."
+    for one in others:
+        is_same = (one.rule.first_out_group, one.tag.municipality_id) == (group, row.tag.municipality_id)
+        if is_same and one.alarm.is_first_out:
+            came = time_text(one.alarm.first_out_time)
+            return f"Subsequent: in the group “{group}” came first at {came}: {one.message}."
+    return f"It belongs to the group “{group}”, whose first has returned to normal or is set aside."
 
 
 def lasted_words(one: Occurrence) -> str:

@@ -1,5 +1,5 @@
-"""Alarms: 100,000 rules on the desk beside a plain loop over them, and a flood through the state machine of the database
-beside bare rows of the same journal, in the same run.
+"""Alarms: 100,000 rules on the desk beside a plain loop over them, as many expressions beside the same written in Python, and a
+flood through the state machine of the database beside bare rows of the same journal, in the same run.
 
 The plain loop compares each value with the limits of its tag and knows neither delays nor quality. In the flood every alarm is
 raised and returned; the machine judges each, writes alarm and journal, and wakes the seats once a batch. The bare way inserts
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, text
 
 from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, Priority, ProcessChange, Raised, Returned
+from control_room.core.expressions import parse_condition
 from control_room.core.plant import Plant, PlantConnection, PlantRule, PlantTag
 from control_room.core.samples import Sample
 from control_room.core.suppression import CauseChange, CauseState
@@ -56,7 +57,7 @@ def run(seconds: float, rates: list[int] | None) -> list[dict[str, Any]]:
             thread = DatabaseThread(make_engine(server.url("collector"), "benchmark"), "benchmark")
             row = _measure(PostgresAlarmStore(thread), owner)
             thread.close()
-            return [_judge(), row]
+            return [_judge(), _judge_expressions(), row]
         finally:
             server.stop()
 
@@ -85,6 +86,48 @@ def _judge() -> dict[str, Any]:
         "plain_us_per_value": 1e6 * plain_s / SAMPLES,
         "ratio_to_plain": own_s / plain_s,
     }
+
+
+def _judge_expressions() -> dict[str, Any]:
+    """Let the desk judge samples that make no expression true; two tags each, and each tag in two of them."""
+    expressions = (
+        "tag('a') > 15 and abs(tag('a') - tag('b')) < 2",
+        "max(tag('a'), tag('b')) - min(tag('a'), tag('b')) > 60",
+    )
+    begun = time.perf_counter()
+    rules = [
+        AlarmRule(number, number, AlarmKind.EXPRESSION, Priority.LOW, expression=parse_condition(one), inputs=inputs)
+        for number in range(RULES)
+        for one, inputs in [(expressions[number % 2], (number, number ^ 1))]
+    ]
+    parse_s = time.perf_counter() - begun
+    now, chance = datetime.now(UTC), Random(1)
+    samples = [Sample(chance.randrange(RULES), chance.gauss(0, 3), 0, now, now) for _ in range(SAMPLES)]
+    desk = AlarmDesk(_NoStore(), lambda: now)
+    desk.use_rules(rules)
+    own_s = _timed(lambda: desk.take(samples))
+    plain_s = _timed(lambda: _plain_expressions(samples))
+    return {
+        "expressions": RULES,
+        "us_per_expression_read": 1e6 * parse_s / RULES,
+        "us_per_value": 1e6 * own_s / SAMPLES,
+        "core_percent_at_10000_per_s": 100 * 10_000 * own_s / SAMPLES,
+        "plain_us_per_value": 1e6 * plain_s / SAMPLES,
+        "ratio_to_plain": own_s / plain_s,
+    }
+
+
+def _plain_expressions(samples: Sequence[Sample]) -> int:
+    active, values = set(), [0.0] * RULES
+    for sample in samples:
+        values[sample.tag_id] = sample.value or 0.0
+        for number in (sample.tag_id, sample.tag_id ^ 1):
+            a, b = values[number], values[number ^ 1]
+            if (max(a, b) - min(a, b) > 60) if number % 2 else (a > 15 and abs(a - b) < 2):
+                active.add(number)
+            else:
+                active.discard(number)
+    return len(active)
 
 
 def _plain_loop(by_tag: Mapping[int, Sequence[AlarmRule]], samples: Sequence[Sample]) -> int:

@@ -23,8 +23,15 @@ def tag(*rules: PlantRule, key: str = "T1") -> PlantTag:
 
 def test_rules_that_can_be_meant_pass() -> None:
     limits = rule(K.LL, -5), rule(K.L, 0.0, 0.1), rule(K.H, 8.0, 0.1), rule(K.HH, 9.0)
-    others = rule(K.BAD), rule(K.STATE, 1), rule(K.RATE, 2.0), rule(K.STALE, 60.0), rule(K.DISCREPANCY, other="T2")
-    check_rules([tag(*limits, *others, rule(K.DEVIATION, 1.0, other="T2")), tag(key="T2")])
+    others = (
+        rule(K.BAD, first_out_group="trip"),
+        rule(K.STATE, 1, first_out_group="trip"),
+        rule(K.RATE, 2.0),
+        rule(K.STALE, 60.0),
+        rule(K.DISCREPANCY, other="T2"),
+    )
+    joint = rule(K.EXPRESSION, expression="T1 > 5 and T2 == 1")
+    check_rules([tag(*limits, *others, joint, rule(K.DEVIATION, 1.0, other="T2")), tag(key="T2")])
 
 
 @pytest.mark.parametrize(
@@ -48,6 +55,11 @@ def test_rules_that_can_be_meant_pass() -> None:
         ([rule(K.DISCREPANCY, other="T1")], "DISC needs another tag"),
         ([rule(K.DISCREPANCY, other="T9")], "compares with T9, which is no tag of this plant"),
         ([rule(K.H, 1, other="T9")], "compares with nothing"),
+        ([rule(K.H, 1, first_out_group="trip")], "T1: H is alone in the first-out group 'trip'"),
+        ([rule(K.H, 1, first_out_group="x" * 101)], "H has a first-out group whose name is longer than 100"),
+        ([rule(K.EXPRESSION)], "EXPR has an expression that is empty"),
+        ([rule(K.EXPRESSION, expression="T1 > T9")], "EXPR has an expression that names 'T9', .* at character 6"),
+        ([rule(K.H, 1, expression="T1 > 1")], "H has an expression, and such a rule has none"),
     ],
 )
 def test_what_cannot_be_meant_is_named(rules: list[PlantRule], words: str) -> None:

@@ -65,8 +65,7 @@ PEOPLE_CALL = frozenset(
 # each gives rows by policies alone, and is the reader's own
 READS = frozenset(
     {"read_latest", "read_alarms", "newest_alarm_seq", "read_journal", "read_announced", "read_samples", "read_columns"}
-    | {"read_rule_changes"}
-    | {"read_alarm_events", "read_standing"}
+    | {"read_turns", "read_alarm_events", "read_standing", "read_rule_changes"}
     | {"search_journal", "read_opening"}
 )
 CALLS: Mapping[str, frozenset[str]] = {

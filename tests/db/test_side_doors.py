@@ -113,6 +113,7 @@ def _booms(spy: Spy, place: str, judged: str) -> bool:
 
 READS = (
     *("read_latest({tags}, 0, {tags})", "read_alarms(0)", "read_alarms(-1)", "read_announced('2000-01-01')"),
+    "read_turns('2000-01-01', 100)",
     *("read_journal({rule}, 9)", "read_samples({tag}, '2000-01-01', '2100-01-01', 9)", "read_audit('{{}}', NULL, 9)"),
     "read_columns({tag}, '2000-01-01', '2100-01-01', 60)",
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from control_room.core.alarms import AlarmRule, AlarmState
+from control_room.core.expressions import parse_condition
 from control_room.core.plant import PlantSuppression, PlantTag
 from control_room.core.samples import Sample
 from control_room.core.suppression import Suppression
@@ -39,6 +40,7 @@ async def _judged(
     for tag in tags:
         for r in tag.rules:
             other = ids.get(r.other)
+            expression = parse_condition(r.expression) if r.expression else None
             rules[tag.key, r.kind] = AlarmRule(
                 len(rules) + 1,
                 ids[tag.key],
@@ -50,6 +52,8 @@ async def _judged(
                 r.off_delay_s,
                 is_latching=r.is_latching,
                 other_tag_id=other,
+                expression=expression,
+                inputs=tuple(ids[key] for key in expression.keys) if expression else (),
             )
     by_key = {tag.key: tag for tag in tags}
     known = [

@@ -1,6 +1,8 @@
 """Bad-quality alarms: the device says that its value must not be used."""
 
-from control_room.core.samples import BAD_NO_COMMUNICATION, BAD_WAITING_FOR_INITIAL, Grade, grade
+from math import isfinite
+
+from control_room.core.samples import BAD_NO_COMMUNICATION, BAD_WAITING_FOR_INITIAL, Grade, Sample, grade
 
 # no word of the device itself: its value has not come yet, or somebody on the way says that it no longer comes
 _NOT_OF_THE_DEVICE = frozenset({BAD_WAITING_FOR_INITIAL, BAD_NO_COMMUNICATION})
@@ -9,6 +11,17 @@ _NOT_OF_THE_DEVICE = frozenset({BAD_WAITING_FOR_INITIAL, BAD_NO_COMMUNICATION})
 def is_untrusted(quality: int) -> bool:
     """Return whether a value of this quality may not be judged: bad or stale; uncertain values count as measured."""
     return grade(quality) >= Grade.STALE
+
+
+def trusted_value(sample: Sample) -> float | None:
+    """Return the value that may be judged, None where there is none: not a number compares as false, which ends alarms."""
+    value = sample.value
+    return None if value is None or is_untrusted(sample.quality) or not isfinite(value) else value
+
+
+def is_of_the_device(sample: Sample) -> bool:
+    """Return whether the device itself said it, its time included; what is marked on the way bears the time of the mark."""
+    return grade(sample.quality) is not Grade.STALE and sample.quality not in _NOT_OF_THE_DEVICE
 
 
 def is_reported_bad(quality: int, was_bad: bool) -> bool:

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from control_room.core.errors import ControlRoomError
-from control_room.ui.alarm_words import lasted_words, note_words, rule_words
+from control_room.ui.alarm_words import first_out_words, lasted_words, note_words, rule_words
 from control_room.ui.console import Console
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.rule_words import limit_words, record_lines
@@ -85,13 +85,15 @@ class WhyDialog(QDialog):
 
     def _words(self) -> str:
         row, room = self._row, self._console.room
+        others = self._console.alarms.rows.values()
         parts = [
             f"{row.message}\n{row.place} › {row.tag.asset}, {row.tag.name} ({row.tag.key}), priority {int(row.rule.priority)}",
             rule_words(row.rule, row.tag, room.tags),
+            first_out_words(row, others),
             *suppression_words(room, self._console.alarms.rows, row),
             self._around(),
         ]
-        return "\n\n".join(parts)
+        return "\n\n".join(part for part in parts if part)
 
     def _around(self) -> str:
         """Return what of the same municipality came shortly before and after, the first first."""

@@ -30,7 +30,7 @@ from control_room.ui.dialogs.why import WhyDialog
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
 from control_room.ui.view_spec import Place, ViewSpec
-from db.alarm_journal import AlarmAnswer, acknowledge, read_load
+from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_nuisances
 from widgets.alarm_table import COLUMNS, AlarmFilter, AlarmRow, AlarmTable, shelf_of, time_text
 from widgets.quality import STATE_WORDS
 
@@ -207,6 +207,7 @@ class AlarmsView(QWidget):
     async def _follow_load(self) -> None:
         try:
             self.show_load(await self._console.operations.read(partial(read_load)))
+            self._console.alarms.name_nuisances(await self._console.operations.read(partial(read_nuisances)))
         except ControlRoomError:
             # the trouble bar says why
             self.show_load(None)

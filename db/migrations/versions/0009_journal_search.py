@@ -8,7 +8,7 @@ rows with a comment, never in all rows.
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 _TABLES = """
 -- rows from before they were numbered by the clock

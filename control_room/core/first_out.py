@@ -1,0 +1,48 @@
+"""First-out groups: of alarms that trip one machine the first to come is marked, until all of the group are normal.
+
+By source time: one that is told later but was measured earlier takes the mark over. What is set aside does not count: it
+neither holds the group nor is its first. The database marks alarms as they come; from the journal alone follows the same.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from control_room.core.alarms import SUPPRESSED, AlarmState, Happening, JournalEntry
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOut:
+    """Which rule's alarm came first, and when it was measured."""
+
+    rule_id: int
+    time: datetime
+
+
+def first_out(members: Collection[int], entries: Iterable[JournalEntry]) -> FirstOut | None:
+    """Return the first-out of the rules `members` after the journal's `entries` in their order; None: all are normal.
+
+    An alarm that comes again while others of the group stand does not change it (ISA-18.2: the mark stands until reset).
+    """
+    first: FirstOut | None = None
+    abnormal: set[int] = set()
+    raised: dict[int, datetime] = {}
+    for entry in entries:
+        rule_id = entry.rule_id
+        if rule_id not in members:
+            continue
+        if entry.happening is Happening.RAISED:
+            raised[rule_id] = entry.time
+        if not is_abnormal(entry.state):
+            abnormal.discard(rule_id)
+            continue
+        if rule_id not in abnormal:
+            came = FirstOut(rule_id, raised[rule_id])
+            first = came if first is None or not abnormal or came.time < first.time else first
+        abnormal.add(rule_id)
+    return first if abnormal else None
+
+
+def is_abnormal(state: AlarmState) -> bool:
+    """Return whether an alarm in this state keeps its group from being normal."""
+    return state is not AlarmState.NORMAL and state not in SUPPRESSED
