@@ -154,8 +154,8 @@ def test_no_cell_is_a_formula_and_the_words_come_back(view: RulesView, path: Pat
     dialog = opened(view, path)
     assert dict(dialog.differences.rows[0].settings)["message"][1] == EVIL
     known = stage.console.room.configuration
-    first = known.rules[0]
-    evil = replace(known, rules=(replace(first, message=EVIL), *known.rules[1:]))
+    first = view.table.rows[0].rule
+    evil = replace(known, rules=tuple(replace(one, message=EVIL) if one == first else one for one in known.rules))
     stage.console.room.use_configuration(evil, ())
     qtbot.waitUntil(lambda: view.table.rows[0].rule.message == EVIL)
     view.transfer.export_to(path)
