@@ -108,7 +108,7 @@ def test_rules_are_checked_beside_the_others_of_their_tag() -> None:
 
 
 def test_a_rule_with_an_expression_is_checked_with_it() -> None:
-    rule = AlarmRule(3, 1, AlarmKind.EXPRESSION, Priority.LOW, expression=parse_condition("T1.level > 3"))
+    rule = AlarmRule(3, 1, AlarmKind.EXPRESSION, Priority.LOW, expression=parse_condition("tag('T1.level') > 3"))
     assert tag_faults(as_plant_tag(TAG, [rule], {1: TAG}), {"T1.level"}) == []
     assert tag_faults(as_plant_tag(TAG, [rule], {1: TAG}), {"T2.level"}) != []
 
