@@ -114,12 +114,14 @@ class RulesView(QWidget):
             of_tags.setdefault(rule.tag_id, []).append(rule)
         rows: list[RuleRow] = []
         done = 0
+        yield False
         for tag in room.configuration.tags:
             found = sorted(of_tags.get(tag.id, ()), key=lambda one: _ORDER[one.kind])
             rows.extend(make_row(rule, tag, room) for rule in found)
             if len(rows) - done >= _PORTION:
                 done = len(rows)
                 yield False
+        yield False
         self._all = rows
         self._show()
 
