@@ -232,7 +232,13 @@ def as_plant_tag(tag: Tag, rules: Sequence[AlarmRule], tags: Mapping[int, Tag]) 
 def _plant_rule(rule: AlarmRule, tags: Mapping[int, Tag]) -> PlantRule:
     other = tags.get(rule.other_tag_id) if rule.other_tag_id is not None else None
     named = {name: getattr(rule, name) for name in SETTINGS}
-    return PlantRule(kind=rule.kind, other=other.key if other else "", **named)
+    return PlantRule(
+        kind=rule.kind,
+        other=other.key if other else "",
+        expression=rule.expression.text if rule.expression else "",
+        first_out_group=rule.first_out_group,
+        **named,
+    )
 
 
 def about(words: str) -> str:

@@ -5,8 +5,21 @@ from datetime import date
 import pytest
 
 from control_room.core.alarms import AlarmKind, AlarmRule, Priority
+from control_room.core.expressions import parse_condition
 from control_room.core.rationalisation import Held, Level, Record, Severity
-from control_room.core.rule_sheet import KEYS, TITLES, Known, Line, Sheet, cells, harmless, plain, read_sheet
+from control_room.core.rule_check import tag_faults
+from control_room.core.rule_sheet import (
+    KEYS,
+    TITLES,
+    Known,
+    Line,
+    Sheet,
+    as_plant_tag,
+    cells,
+    harmless,
+    plain,
+    read_sheet,
+)
 from control_room.core.tags import Quantity, Tag
 
 TAG = Tag(1, 1, "Hill", "Tank 1", "T1.level", "Tank 1 level", Quantity.LEVEL, 1, "a", "m")
@@ -92,6 +105,12 @@ def test_rules_are_checked_beside_the_others_of_their_tag() -> None:
     [fault] = sheet.faults
     assert (fault.row, fault.column) == (2, "Limit")
     assert fault.words == "T1.level: the limit L (0.3) must be below H (-8.5)."
+
+
+def test_a_rule_with_an_expression_is_checked_with_it() -> None:
+    rule = AlarmRule(3, 1, AlarmKind.EXPRESSION, Priority.LOW, expression=parse_condition("tag('T1.level') > 3"))
+    assert tag_faults(as_plant_tag(TAG, [rule], {1: TAG}), {"T1.level"}) == []
+    assert tag_faults(as_plant_tag(TAG, [rule], {1: TAG}), {"T2.level"}) != []
 
 
 def test_columns_are_known_and_rows_stand_once() -> None:

@@ -22,7 +22,9 @@ from control_room.ui.dialogs.rule_import import RuleImportDialog
 from control_room.ui.rule_files import FileProgress
 from control_room.ui.views.rules import RulesView
 from db.rationalisation import Change, ChangeRefused, change_rules
+from tests.ui.gallery import PALETTES
 from tests.ui.rooms import Stage
+from widgets.palette import LIGHT, Palette
 
 EMIL = Person("emil", "Emil Novak", frozenset({Membership(None, Role.ENGINEER)}))
 LEFT = Qt.MouseButton.LeftButton
@@ -117,7 +119,7 @@ def test_the_difference_is_shown_before_it_is_made(
     assert cells[2].endswith(" → 1.5; Cause: – → Outlet open")
     assert (done, dialog.import_button.toolTip()) == ([], "Write a reason first.")
     QTest.keyClicks(dialog.reason, "yearly review")
-    assert dialog.import_button.text() == "Import 1 changes"
+    assert dialog.import_button.text() == "Import 1 change"
     QTest.mouseClick(dialog.import_button, LEFT)
     [([made], reason)] = done
     assert (made.level, made.id, reason) == (Level.RULE, row.line.rule.id, "yearly review")
@@ -154,8 +156,8 @@ def test_no_cell_is_a_formula_and_the_words_come_back(view: RulesView, path: Pat
     dialog = opened(view, path)
     assert dict(dialog.differences.rows[0].settings)["message"][1] == EVIL
     known = stage.console.room.configuration
-    first = known.rules[0]
-    evil = replace(known, rules=(replace(first, message=EVIL), *known.rules[1:]))
+    first = view.table.rows[0].rule
+    evil = replace(known, rules=tuple(replace(one, message=EVIL) if one == first else one for one in known.rules))
     stage.console.room.use_configuration(evil, ())
     qtbot.waitUntil(lambda: view.table.rows[0].rule.message == EVIL)
     view.transfer.export_to(path)
@@ -221,3 +223,16 @@ def test_the_buttons_ask_for_a_file(view: RulesView, qtbot: QtBot) -> None:
         assert dialog.windowTitle() == f"{title} alarm rules"
         dialog.reject()
         qtbot.waitUntil(lambda: view.findChildren(QFileDialog) == [])
+
+
+@pytest.mark.parametrize("palette", PALETTES)
+def test_pictures(view: RulesView, path: Path, stage: Stage, gallery: Path, palette: Palette) -> None:
+    if stage.console.theme.palette is not palette:
+        stage.console.theme.toggle()
+    name = f"rule-import-{path.suffix[1:]}-{'day' if palette is LIGHT else 'night'}"
+    change(path, put(3, "Limit", 1.5))
+    change(path, put(4, "Cause", "Outlet open"))
+    assert opened(view, path).grab().save(str(gallery / f"{name}-differences.png"))
+    change(path, put(2, "Priority", 7))
+    change(path, put(9, "Deadband", "a bit"))
+    assert opened(view, path).grab().save(str(gallery / f"{name}-faults.png"))

@@ -139,7 +139,7 @@ def test_enter_opens_and_a_reader_only_reads(view: RulesView, stage: Stage) -> N
     QTest.keyClicks(setting(view.dialog, "limit"), "9")
     assert not view.dialog.save_button.isEnabled()
     assert view.dialog.save_button.toolTip() == refusal(Action.CONFIGURE)
-    assert setting(view.dialog, "limit").text() == "0.4"
+    assert setting(view.dialog, "limit").text() == "7.2"
 
 
 # --- the dialog

@@ -69,7 +69,7 @@ class RuleDialog(QDialog):
 
     def _columns(self) -> tuple[RowColumn[RuleChange], ...]:
         return (
-            RowColumn("Time", lambda one: local(one.time), 150),
+            RowColumn("Time", lambda one: local(one.time), 178),
             RowColumn("Person", lambda one: one.person, 80),
             RowColumn("Of", lambda one: place_words((one.level, one.object_id), self._row, self._book), 110),
             RowColumn("Changed", change_words, 170, share=2),

@@ -124,7 +124,7 @@ class RuleImportDialog(QDialog):
         count = 0 if self.sheet is None or self.sheet.fault_count else len(self.sheet.differences)
         why = "" if count else "There is nothing to import."
         why = why or ("" if self.reason.text().strip() else "Write a reason first.")
-        self.import_button.setText(f"Import {count:,} changes" if count else "Import")
+        self.import_button.setText(f"Import {count:,} {'change' if count == 1 else 'changes'}" if count else "Import")
         self.import_button.setEnabled(not why and not self._is_sending)
         self.import_button.setToolTip(why)
 

@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from control_room.core.access import Action
+from control_room.core.alarms import AlarmKind, AlarmRule
 from control_room.ui.console import Console
 from control_room.ui.dialogs.rule import RuleDialog
 from control_room.ui.notice_bar import NoticeBar
@@ -19,6 +20,7 @@ from widgets.row_table import RowColumn, RowTable
 # so many rows are made before the screen gets its turn again
 _PORTION = 2000
 _SEARCH_MS = 120
+_ORDER = {kind: place for place, kind in enumerate(AlarmKind)}
 
 
 class RulesView(QWidget):
@@ -105,15 +107,21 @@ class RulesView(QWidget):
             self._turn.stop()
 
     def _build(self) -> Iterator[bool]:
-        """Make the rows, portion by portion."""
+        """Make the rows, portion by portion, in the order of the tags: by municipality, site and asset."""
         room = self._console.room
+        of_tags: dict[int, list[AlarmRule]] = {}
+        for rule in room.configuration.rules:
+            of_tags.setdefault(rule.tag_id, []).append(rule)
         rows: list[RuleRow] = []
-        for number, rule in enumerate(room.configuration.rules, 1):
-            tag = room.tags.get(rule.tag_id)
-            if tag is not None:
-                rows.append(make_row(rule, tag, room))
-            if number % _PORTION == 0:
+        done = 0
+        yield False
+        for tag in room.configuration.tags:
+            found = sorted(of_tags.get(tag.id, ()), key=lambda one: _ORDER[one.kind])
+            rows.extend(make_row(rule, tag, room) for rule in found)
+            if len(rows) - done >= _PORTION:
+                done = len(rows)
                 yield False
+        yield False
         self._all = rows
         self._show()
 

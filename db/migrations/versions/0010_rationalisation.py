@@ -240,6 +240,7 @@ BEGIN
         PERFORM public.write_audit('configure', coalesce(about, 'alarm rules'), town, NULL,
             CASE WHEN town IS NOT NULL THEN asked END, words, left(reason, 500));
     ELSIF NOT only_check THEN
+        -- an entry of the audit stays short enough to be shown
         FOR told IN
             SELECT d.town, count(*) AS many, min(d.name) AS name, jsonb_object_agg(d.name, d.old) AS olds,
                 jsonb_object_agg(d.name, d.new) AS news
@@ -250,8 +251,9 @@ BEGIN
                         WHERE pair -> 0 <> pair -> 1) AS old,
                     (SELECT jsonb_object_agg(name, pair -> 1) FROM jsonb_each(
                         coalesce(c -> 'settings', '{}') || coalesce(c -> 'record', '{}')) AS f (name, pair)
-                        WHERE pair -> 0 <> pair -> 1) AS new
-                FROM jsonb_array_elements(changes) AS c) AS d GROUP BY d.town ORDER BY d.town
+                        WHERE pair -> 0 <> pair -> 1) AS new,
+                    (row_number() OVER () - 1) / 500 AS part
+                FROM jsonb_array_elements(changes) AS c) AS d GROUP BY d.town, d.part ORDER BY d.part, d.town
         LOOP
             PERFORM public.write_audit('configure', CASE told.many WHEN 1 THEN told.name ELSE 'alarm rules' END, told.town,
                 CASE told.many WHEN 1 THEN told.olds -> told.name ELSE told.olds END,
