@@ -29,6 +29,7 @@ from control_room.services.alarm_desk import AlarmDesk
 from control_room.services.bus import Bus
 from control_room.services.historian import Historian
 from control_room.services.links import Links
+from control_room.services.self_watch import self_watch_spec
 from control_room.services.supervisor import Supervisor
 from db.engine import make_engine, server_url
 from db.leader import Leadership
@@ -100,7 +101,8 @@ class Collector:
         self._historian = Historian(self._samples)
         self._desk = AlarmDesk(PostgresAlarmStore(self._reader), utc_now)
         self._bus = Bus([self._historian.take, self._desk.take])
-        self._specs = find_drivers()
+        own = self_watch_spec(lambda: bool(self._historian.trouble), utc_now)
+        self._specs = find_drivers() | {own.key: own}
         self._links = Links(self._supervisor)
         self._changed = asyncio.Event()
         self._reached = asyncio.Event()

@@ -18,14 +18,17 @@ from sqlalchemy import Connection, text
 
 from control_room.core.errors import CannotStart, ControlRoomError
 from control_room.core.plant import Plant, from_document
+from control_room.core.system_tags import with_collector_tags
 from control_room.demo_people import FIRST, make_people, told, words_of
 from control_room.local_server import command_line
 from control_room.seat import Seat, SeatOptions, run_seat, value_widgets
+from control_room.simulator.records import records_of
 from control_room.ui.pictures import save_pictures
 from control_room.ui.wire_clock import WireClock
 from db.embedded import folder_lock
 from db.engine import make_engine, translated
 from db.participants import Participants
+from db.rationalisation import write_records
 from db.tag_store import import_plant
 
 log = logging.getLogger(__name__)
@@ -189,8 +192,9 @@ def _read_document(path: Path) -> list[Plant] | None:
 
 
 def _import(seat: Seat, plants: list[Plant]) -> None:
-    for plant in plants:
+    for plant in map(with_collector_tags, plants):
         seat.as_owner(partial(import_plant, plant=plant))
+        seat.as_owner(partial(write_records, records=records_of(plant)))
 
 
 def run_demo(options: DemoOptions) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Float,
     ForeignKey,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -149,6 +151,42 @@ alarm_rule = Table(
     Column("former_messages", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     UniqueConstraint("tag_id", "kind"),
     Index("alarm_rule_first_out", "municipality_id", "first_out_group", postgresql_where=text("first_out_group <> ''")),
+)
+# what people know of an alarm: of a municipality, an asset or site, a tag or a rule; what is NULL holds from above
+rationalisation = Table(
+    "rationalisation",
+    metadata,
+    _any_id("rationalisation"),
+    _municipality(),
+    Column("asset_id", ForeignKey("asset.id", ondelete="CASCADE")),
+    Column("tag_id", ForeignKey("tag.id", ondelete="CASCADE")),
+    Column("rule_id", ForeignKey("alarm_rule.id", ondelete="CASCADE")),
+    Column("cause", Text),
+    Column("consequence", Text),
+    Column("action", Text),
+    Column("severity", Text),
+    Column("respond_min", Float),
+    Column("alarm_class", Text),
+    Column("owner", Text),
+    Column("review_date", Date),
+    UniqueConstraint("municipality_id", "asset_id", "tag_id", "rule_id", postgresql_nulls_not_distinct=True),
+)
+# append-only; triggers write it
+rule_change = Table(
+    "rule_change",
+    metadata,
+    Column("id", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
+    Column("municipality_id", Integer, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("object_id", Integer, nullable=False),
+    Column("is_record", Boolean, nullable=False),
+    Column("time", Time, nullable=False, server_default=text("clock_timestamp()")),
+    Column("person", Text, nullable=False, server_default=text("SESSION_USER")),
+    Column("station", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("old", JSONB, nullable=False),
+    Column("new", JSONB, nullable=False),
+    Index("rule_change_object", "level", "object_id", "time"),
 )
 # partitioned by day of source_time, names sample_YYYYMMDD; sample_default takes what has no sane time
 sample = Table(

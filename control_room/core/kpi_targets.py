@@ -41,7 +41,7 @@ def figures(found: Kpis) -> Iterator[Figure]:
     yield _rate("Most alarms in 10 min", found.peak, 10, 10, digits=0)
     yield _share("10-minute bins above 10", found.bins_over, 0.01, 0.05)
     yield _share("Hours above 30", found.hours_over, 0.01, 0.05)
-    yield _share("Time in flood", found.flood_share, 0.01, 0.05, f"{len(found.floods):,} floods")
+    yield _share("Time in flood", found.flood_share, 0.01, 0.05, f"floods: {len(found.floods):,}")
     yield _share("The ten most frequent alarms", found.top_share, 0.05, 0.20, "share of all announcements")
     yield _count("Chattering alarms", len(found.chattering), "3 times or more in a minute")
     yield _count("Fleeting alarms", len(found.fleeting), "gone within 10 s, and not again within a minute")

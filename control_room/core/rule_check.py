@@ -27,6 +27,11 @@ def check_rules(tags: Sequence[PlantTag]) -> None:
         raise BadOption(f"Alarm rules are wrong: {'; '.join(found[:_TOLD])}{more}.", advice="Correct these rules.")
 
 
+def tag_faults(tag: PlantTag, keys: Set[str]) -> list[str]:
+    """Return what is wrong with the rules of one tag, in words; `keys` are those of all tags of its municipality."""
+    return list(_faults(tag, keys))
+
+
 def _faults(tag: PlantTag, keys: Set[str]) -> Iterator[str]:
     kinds = [rule.kind for rule in tag.rules]
     for kind in sorted({kind for kind in kinds if kinds.count(kind) > 1}):

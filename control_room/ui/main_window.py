@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShowEvent
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QMenuBar, QTabWidget, QToolBar, QVBoxLayout, QWidget
 
 import resources
@@ -26,6 +26,7 @@ from widgets.palette import Palette
 
 TITLE = "Control room"
 _FIRST_SIZE = QSize(1600, 900)
+_WIDE_PX, _ALWAYS_WORDY = 1_800, 5
 
 
 class MainWindow(QMainWindow):
@@ -45,6 +46,7 @@ class MainWindow(QMainWindow):
         self._is_finished = False
         self._is_arranged = False
         self._actions: list[tuple[QAction, str]] = []
+        self._view_buttons: list[QWidget] = []
         self.handbook: HandbookWindow | None = None
         self.about: AboutBox | None = None
         self.sounds: SoundsDialog | None = None
@@ -109,6 +111,7 @@ class MainWindow(QMainWindow):
             keys = QKeySequence(dock.spec.shortcut)
             act = self._add(view_menu, dock.spec.title, dock.spec.icon, keys, partial(self.bring, key))
             self._tools.addAction(act)
+            self._view_buttons.append(self._tools.widgetForAction(act))
         view_menu.addSeparator()
         self._add(view_menu, "First &layout again", "layout", QKeySequence(), self.arrange_again)
         theme = self._add(view_menu, "Day or &night", "theme", QKeySequence("Ctrl+T"), self._console.theme.toggle)
@@ -226,6 +229,14 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, next(iter(self.views.values())).setFocus)
         self._second.start()
         self._console.blink.start()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # no button leaves a narrow window: those of the views after the first ones lose their words
+        for number, button in enumerate(self._view_buttons):
+            is_wordy = self.width() >= _WIDE_PX or number < _ALWAYS_WORDY
+            style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if is_wordy else Qt.ToolButtonStyle.ToolButtonIconOnly
+            button.setProperty("toolButtonStyle", style)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         save_layout(self, self._console.settings)

@@ -8,7 +8,7 @@ from control_room.ui.room import Room
 from widgets.quality import age_text
 from widgets.status_lights import Light
 
-_DRIVERS = {"opc_ua": "OPC UA", "mqtt": "MQTT"}
+_DRIVERS = {"opc_ua": "OPC UA", "mqtt": "MQTT", "collector": "Collector"}
 LINK_WORDS = {
     LinkState.UP: "connected",
     LinkState.CONNECTING: "connecting",

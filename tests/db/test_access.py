@@ -29,17 +29,20 @@ VIEWED = frozenset(
     | {"alarm_rule", "alarm", "alarm_journal", "latest", "sample", "link_status", "collector_status"}
     | {"suppression", "suppression_consequence", "planned_work"}
 )
+# what people read and the collector does not need
+OF_PEOPLE = frozenset({"rationalisation", "rule_change"})
 TENANTS = VIEWED - {"alembic_version", "collector_status", "municipality"}
 KEPT_BY_COLLECTOR = frozenset({"latest", "link_status", "collector_status"})
 # what is the same for everybody needs no policy, and partitions are read through their parent alone
 WITHOUT_POLICY = frozenset({"alembic_version", "action", "role_right"})
 COLUMNS = frozenset({"id", "municipality_id", "name", "driver", "is_enabled"})
-SHOWN = VIEWED - {"alembic_version", "alarm_journal", "sample"}
+SHOWN = VIEWED - {"alembic_version", "alarm_journal", "sample"} | {"rationalisation"}
 SEEN = frozenset(f"seen.{name}" for name in SHOWN)
 # every grant there is: who, what, on what
 GRANTS = frozenset(
     {("viewer", "SELECT", "alembic_version"), ("reader_service", "SELECT", "audit")}
     | {("viewer", "SELECT", name) for name in SEEN}
+    | {("reader_service", "SELECT", name) for name in OF_PEOPLE}
     | {("reader_service", "SELECT", name) for name in VIEWED - {"connection", "alembic_version"}}
     | {("reader_service", "SELECT", f"connection.{name}") for name in COLUMNS}
     | {("collector_service", "SELECT", name) for name in VIEWED}
@@ -47,7 +50,7 @@ GRANTS = frozenset(
     | {("collector_service", deed, name) for deed in ("INSERT", "UPDATE", "DELETE") for name in KEPT_BY_COLLECTOR}
 )
 POLICIES = frozenset(
-    {("tenant", name, "{reader_service}") for name in VIEWED - {"alembic_version", "collector_status"}}
+    {("tenant", name, "{reader_service}") for name in VIEWED - {"alembic_version", "collector_status"} | OF_PEOPLE}
     | {("collector", name, "{collector_service}") for name in VIEWED - {"alembic_version"}}
     | {("everybody", "collector_status", "{reader_service}"), ("readers", "audit", "{reader_service}")}
 )
@@ -57,11 +60,12 @@ PEOPLE_CALL = frozenset(
     | {"reset_password", "end_session", "save_municipality", "create_station", "list_people", "list_stations"}
     | {"list_sessions", "note_export", "reset_alarms", "shelve_alarms", "unshelve_alarms", "take_out_of_service"}
     | {"return_to_service", "disable_alarms", "enable_alarms", "begin_work", "end_work", "extend_work"}
+    | {"change_rules"}
 )
 # each gives rows by policies alone, and is the reader's own
 READS = frozenset(
     {"read_latest", "read_alarms", "newest_alarm_seq", "read_journal", "read_announced", "read_samples", "read_columns"}
-    | {"read_turns", "read_alarm_events", "read_standing"}
+    | {"read_turns", "read_alarm_events", "read_standing", "read_rule_changes"}
     | {"search_journal", "read_opening"}
 )
 CALLS: Mapping[str, frozenset[str]] = {
@@ -91,6 +95,14 @@ ACTS: tuple[tuple[Action, str, bool], ...] = (
     (Action.SHELVE, "SELECT * FROM extend_work({place}, 0, '')", True),
     (Action.COMMENT, "SELECT is_done, answer FROM comment_alarm({rule}, 1, '')", True),
     (Action.CONFIGURE, "SELECT * FROM configure_rule({rule}, '{{\"priority\": 99}}', '')", True),
+    (
+        Action.CONFIGURE,
+        (
+            "SELECT is_done, words FROM change_rules(jsonb_build_array(jsonb_build_object('level', 'rule', 'id', {rule},"
+            " 'settings', '{{\"priority\": [99, 1]}}'::jsonb)), 'x', false)"
+        ),
+        True,
+    ),
     (Action.CONFIGURE, "SELECT * FROM configure_tag({tag}, '{{\"decimals\": 99}}', '')", True),
     (Action.MANAGE_PEOPLE, "SELECT * FROM create_person('Bad Name', 'x', NULL, {place}, 'viewer')", False),
     (Action.MANAGE_PEOPLE, "SELECT * FROM set_membership('nobody', {place}, 'viewer', true, '')", False),
@@ -113,6 +125,7 @@ ROWS_OF = (
     "SELECT 1 FROM read_alarms(0) WHERE rule_id = {rule}",
     "SELECT 1 FROM read_alarms(-1) WHERE rule_id = {rule}",
     "SELECT 1 FROM read_journal({rule}, 9)",
+    "SELECT 1 FROM read_rule_changes({rule}, 9)",
     "SELECT 1 FROM read_alarm_events('2000-01-01', '2100-01-01', 99) WHERE {rule} = ANY (rules)",
     "SELECT 1 FROM read_standing('2100-01-01') WHERE rule_id = {rule}",
     "SELECT 1 FROM search_journal('{{}}', NULL, 1000) WHERE rule_id = {rule}",
@@ -150,6 +163,11 @@ LINKS = (
 JOURNAL = (
     "INSERT INTO alarm_journal (rule_id, event_id, happening, previous_state, state, trigger, source_time, quality, alarm_limit,"
     " priority, message) SELECT id, 1, 'raised', 'NORM', 'UNACK', 'process', now(), 0, 0, 1, 'x' FROM alarm_rule"
+)
+
+CHANGES = (
+    "INSERT INTO rule_change (municipality_id, level, object_id, is_record, station, reason, old, new)"
+    " SELECT municipality_id, 'rule', id, false, '', '', '{}', '{}' FROM alarm_rule"
 )
 
 
@@ -220,6 +238,7 @@ def _fill(connection: Connection) -> None:
         LINKS,
         ALARMS,
         JOURNAL,
+        CHANGES,
         *HOLDS,
     ):
         connection.execute(text(statement))

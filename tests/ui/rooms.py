@@ -15,11 +15,13 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
 from control_room.core.access import Membership, Person, Role
+from control_room.core.alarm_kpis import Events
 from control_room.core.alarm_load import AlarmLoad
 from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Priority
 from control_room.core.errors import ControlRoomError
 from control_room.core.network import Link, LinkKind, Network, Node, NodeKind
 from control_room.core.ports import Configuration
+from control_room.core.rationalisation import RecordBook
 from control_room.core.samples import (
     BAD_SENSOR_FAILURE,
     BAD_WAITING_FOR_INITIAL,
@@ -38,10 +40,12 @@ from control_room.ui.operations import Operations
 from control_room.ui.room import Room
 from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
+from db.alarm_figures import read_events, read_standing
 from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_nuisances, read_occurrences
 from db.history import read_history
 from db.journal_search import search_journal
 from db.planned_work import read_places, read_works
+from db.rationalisation import read_records, read_rule_changes
 from tests.fakes import FakeClock
 
 NAMES = ("Northfield Water", "Cedar Valley Utilities", "Laurel County Water District")
@@ -407,6 +411,12 @@ class Stage:
         return replace(alarm, is_active=False, is_acknowledged=True)
 
 
+def no_events() -> Events:
+    """Return a period in which nothing happened."""
+    nothing = np.array([], np.int64)
+    return Events(np.array([], np.float64), nothing, nothing, nothing, nothing)
+
+
 def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner: "asyncio.Runner") -> Stage:
     """Return a stage; coroutines run to their end at once, unless a thread is held."""
     settings = QSettings(str(folder / "seat.ini"), QSettings.Format.IniFormat)
@@ -416,9 +426,13 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
         read_load: lambda: AlarmLoad(4),
         read_nuisances: dict,
         read_occurrences: lambda rule_id, count: [],
+        read_records: RecordBook,
+        read_rule_changes: lambda rule_id, count: [],
         read_works: list,
         read_places: list,
         search_journal: lambda wanted, before, limit: [],
+        read_events: lambda begin, end: no_events(),
+        read_standing: lambda at: [],
     }
     reading, acting = FakeThread(answers), FakeThread({acknowledge: all_done})
 

@@ -430,7 +430,7 @@ def test_why_tells_rule_neighbours_and_past(view: AlarmsView, stage: Stage, qtbo
             Occurrence(1, came - timedelta(hours=3), came - timedelta(hours=2), 4.5, 5.0, ()),
         ]
 
-    stage.reading.answers = {read_occurrences: past}
+    stage.reading.answers = {**stage.reading.answers, read_occurrences: past}
     view.table.choose(row.rule.id)
     QTest.keyClick(view.table, Qt.Key.Key_F2)
     [dialog] = view.findChildren(WhyDialog)

@@ -24,7 +24,10 @@ from tests.ui.rooms import Stage, make_stage, spoiled, ten_times, with_long_name
 from widgets.palette import DARK, LIGHT, Palette
 from widgets.status_lights import Light
 
-KEYS = ["navigation", "map", "trends", "alarms", "connections", "people", "audit", "journal", "planned_work"]
+KEYS = [
+    *("navigation", "map", "trends", "alarms", "connections", "people", "audit", "journal", "planned_work"),
+    *("alarm_report", "rules"),
+]
 
 
 def test_every_view_is_found_by_its_spec_with_a_shortcut_of_its_own() -> None:

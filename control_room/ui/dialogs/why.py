@@ -11,9 +11,11 @@ from control_room.core.errors import ControlRoomError
 from control_room.ui.alarm_words import first_out_words, lasted_words, note_words, rule_words
 from control_room.ui.console import Console
 from control_room.ui.notice_bar import NoticeBar
+from control_room.ui.rule_words import limit_words, record_lines
 from control_room.ui.suppression_words import suppression_words
 from control_room.ui.words import local
 from db.alarm_journal import Occurrence, read_occurrences
+from db.rationalisation import read_records, read_rule_changes
 from widgets.alarm_table import AlarmRow, time_text
 from widgets.row_table import RowColumn, RowTable
 
@@ -21,7 +23,8 @@ SHOWN = 5
 # what came so long before may be the cause
 BEFORE, AFTER = timedelta(minutes=2), timedelta(seconds=30)
 _TOLD = 6
-_SIZE_PX = (860, 460)
+CHANGES_READ = 200
+_SIZE_PX = (860, 560)
 
 
 class WhyDialog(QDialog):
@@ -35,6 +38,7 @@ class WhyDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(*_SIZE_PX)
         self.words = _words_label(self, self._words())
+        self.record = _words_label(self)
         self.notice_bar = NoticeBar(self)
         self.table: RowTable[Occurrence] = RowTable(
             self._columns(), lambda one: one.event_id, tip=note_words, is_sortable=False, parent=self
@@ -49,7 +53,13 @@ class WhyDialog(QDialog):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        for widget, stretch in ((self.words, 0), (self.notice_bar, 0), (self.table, 1), (self.notes, 0)):
+        for widget, stretch in (
+            (self.words, 0),
+            (self.record, 0),
+            (self.notice_bar, 0),
+            (self.table, 1),
+            (self.notes, 0),
+        ):
             column.addWidget(widget, stretch)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         jumps, tag_id = self._console.jumps, self._row.tag.id
@@ -111,6 +121,7 @@ class WhyDialog(QDialog):
         try:
             job = partial(read_occurrences, rule_id=self._row.rule.id, count=SHOWN)
             found = await self._console.operations.read(job)
+            self.record.setText(await self._record_words())
         except ControlRoomError as fault:
             self.table.say_when_empty("The past is not known")
             self.notice_bar.show_fault("The past cannot be read", fault)
@@ -118,6 +129,14 @@ class WhyDialog(QDialog):
         self.table.say_when_empty("It never came")
         self.table.show_rows(found)
         self.table.selectRow(0)
+
+    async def _record_words(self) -> str:
+        tag, rule = self._row.tag, self._row.rule
+        book = await self._console.operations.read(partial(read_records))
+        job = partial(read_rule_changes, rule_id=rule.id, count=CHANGES_READ)
+        changes = await self._console.operations.read(job)
+        record = record_lines(book.held(tag.municipality_id, tag.id, rule.id).record)
+        return "\n".join([*record, limit_words(rule, changes)])
 
     def _show_notes(self) -> None:
         chosen = self.table.chosen()

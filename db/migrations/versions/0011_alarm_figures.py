@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 
 # the numbers of deeds are those of core/alarm_kpis.py: announced, acknowledged, returned, something else that a person did
 _READ = """

@@ -1,0 +1,59 @@
+"""Tags of the control room itself: what the collector says of its own state, with ordinary rules on them.
+
+So a full disk or a database that was away is an alarm like any other: on the same board, with the same life, in the journal.
+"""
+
+from dataclasses import replace
+
+from control_room.core.alarms import AlarmKind, Priority
+from control_room.core.plant import Plant, PlantConnection, PlantRule, PlantTag
+from control_room.core.tags import Quantity
+
+# the connection's name and its protocol: the collector itself answers
+COLLECTOR = "collector"
+DISK_FREE, DATABASE_AWAY, CERTIFICATE_LEFT = "disk.free_percent", "database.away_s", "certificate.left_days"
+
+
+def with_collector_tags(plant: Plant, folder: str = "/", certificate: str = "") -> Plant:
+    """Return the plant with the collector's own tags: about the disk that holds `folder`, about the database, and about the
+    PEM file `certificate` on the collector's machine, where one is named.
+
+    For every municipality whose people must hear of it; one that stands for all is enough where one room watches all.
+    """
+    own = PlantConnection(COLLECTOR, COLLECTOR, {"folder": folder, "certificate": certificate})
+    tags = (_disk(), _database(), _certificate()) if certificate else (_disk(), _database())
+    return replace(plant, connections=(*plant.connections, own), tags=(*plant.tags, *tags))
+
+
+def _tag(address: str, name: str, unit: str, high: float, *rules: PlantRule) -> PlantTag:
+    return PlantTag(
+        key=f"{COLLECTOR}.{address}",
+        name=name,
+        site="Control room",
+        asset="Collector",
+        quantity=Quantity.OTHER,
+        connection=COLLECTOR,
+        address=address,
+        unit=unit,
+        high=high,
+        rules=rules,
+    )
+
+
+def _disk() -> PlantTag:
+    low = PlantRule(AlarmKind.L, Priority.MEDIUM, 10.0, 1.0, message="The collector's disk is nearly full")
+    lowest = PlantRule(AlarmKind.LL, Priority.HIGH, 3.0, 1.0, message="The collector's disk is full within short")
+    return _tag(DISK_FREE, "Free space on the collector's disk", "%", 100.0, low, lowest)
+
+
+def _database() -> PlantTag:
+    # not recorded before the database is back; then with the times at which it went and came
+    away = PlantRule(AlarmKind.H, Priority.HIGH, 10.0, message="The database did not answer")
+    return _tag(DATABASE_AWAY, "Time without the database", "s", 3600.0, away)
+
+
+def _certificate() -> PlantTag:
+    low = PlantRule(AlarmKind.L, Priority.LOW, 30.0, message="A certificate expires within a month")
+    lowest = PlantRule(AlarmKind.LL, Priority.HIGH, 7.0, message="A certificate expires within a week")
+    bad = PlantRule(AlarmKind.BAD, Priority.LOW, message="A certificate cannot be read")
+    return _tag(CERTIFICATE_LEFT, "Days until the certificate expires", "d", 400.0, low, lowest, bad)

@@ -1,0 +1,112 @@
+"""The collector watches itself: a connection whose other side is this process, kept by a supervisor as every other is."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from control_room.core.errors import Refused
+from control_room.core.options import Field
+from control_room.core.ports import Driver, DriverSpec, Item, Sink
+from control_room.core.samples import BAD, BAD_CONFIGURATION, GOOD, Sample
+from control_room.core.system_tags import CERTIFICATE_LEFT, COLLECTOR, DATABASE_AWAY, DISK_FREE
+
+Clock = Callable[[], datetime]
+PERIOD_S = 2.0
+_FOLDER = Field("folder", "Folder", "/", help="A folder on the disk to watch.", is_required=True)
+_CERTIFICATE = Field("certificate", "Certificate", "", help="A PEM file whose expiry is watched.", is_file=True)
+
+
+class Absence:
+    """For how long something has been away, as far as anybody looked."""
+
+    def __init__(self, is_away: Callable[[], bool], clock: Clock) -> None:
+        """Ask `is_away` at every look; `clock` returns aware UTC."""
+        self._is_away = is_away
+        self._clock = clock
+        self._since: datetime | None = None
+
+    def seconds(self) -> float:
+        """Return the whole seconds since it was first seen away; 0 while it is there."""
+        if not self._is_away():
+            self._since = None
+            return 0.0
+        now = self._clock()
+        self._since = self._since or now
+        return float(int((now - self._since).total_seconds()))
+
+
+def free_percent(folder: str) -> float:
+    """Return the free part of the disk that holds `folder`, in tenths of a per cent. Raises OSError."""
+    usage = shutil.disk_usage(folder)
+    return round(100.0 * usage.free / usage.total, 1)
+
+
+def left_days(certificate: Path, now: datetime) -> float:
+    """Return the whole days until the PEM file's first certificate expires, negative after. Raises OSError, ValueError."""
+    expires = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    return float((expires - now) // timedelta(days=1))
+
+
+class SelfWatch:
+    """Publishes what changed of the collector's own state, every `PERIOD_S`."""
+
+    def __init__(self, folder: str, certificate: str, items: Sequence[Item], absence: Absence, clock: Clock) -> None:
+        """Watch `items` by their addresses, those of core.system_tags."""
+        self._items = tuple(items)
+        self._readings: Mapping[str, Callable[[], float]] = {
+            DISK_FREE: lambda: free_percent(folder),
+            DATABASE_AWAY: absence.seconds,
+            CERTIFICATE_LEFT: lambda: left_days(Path(certificate), clock()),
+        }
+        self._clock = clock
+        self._newest: dict[int, tuple[float | None, int]] = {}
+
+    async def run(self, sink: Sink) -> None:
+        """Say link_up, then publish until cancelled."""
+        sink.link_up()
+        while True:
+            sink.publish(self.look())
+            await asyncio.sleep(PERIOD_S)
+
+    async def write(self, address: str, value: float) -> None:
+        """Refuse: nothing of it can be set."""
+        del value
+        raise Refused(f"{address} of the collector cannot be written.", advice="It is measured.")
+
+    async def probe(self) -> str:
+        """Return that the collector answers."""
+        return "The collector answers itself."
+
+    def look(self) -> list[Sample]:
+        """Return the samples of what changed since the last look."""
+        now, found = self._clock(), []
+        for item in self._items:
+            said = self._read(item.address)
+            if self._newest.get(item.tag_id) != said:
+                self._newest[item.tag_id] = said
+                found.append(Sample(item.tag_id, *said, now, now))
+        return found
+
+    def _read(self, address: str) -> tuple[float | None, int]:
+        reading = self._readings.get(address)
+        if reading is None:
+            return None, BAD_CONFIGURATION
+        try:
+            return reading(), GOOD
+        except (OSError, ValueError):
+            return None, BAD
+
+
+def self_watch_spec(is_database_away: Callable[[], bool], clock: Clock) -> DriverSpec:
+    """Return the protocol of the collector's own tags; known only in its process."""
+
+    def make(settings: Mapping[str, Any], items: Sequence[Item]) -> Driver:
+        absence = Absence(is_database_away, clock)
+        return SelfWatch(settings["folder"], settings["certificate"], items, absence, clock)
+
+    return DriverSpec(COLLECTOR, "Collector", (_FOLDER, _CERTIFICATE), make)

@@ -1,0 +1,110 @@
+"""Rules as rows of a sheet: read again they are the same, and every fault has its row and column."""
+
+from datetime import date
+
+import pytest
+
+from control_room.core.alarms import AlarmKind, AlarmRule, Priority
+from control_room.core.rationalisation import Held, Level, Record, Severity
+from control_room.core.rule_sheet import KEYS, TITLES, Known, Line, Sheet, cells, harmless, plain, read_sheet
+from control_room.core.tags import Quantity, Tag
+
+TAG = Tag(1, 1, "Hill", "Tank 1", "T1.level", "Tank 1 level", Quantity.LEVEL, 1, "a", "m")
+RECORD = Record("Inlet open", None, "=HYPERLINK(1)", Severity.MAJOR, 20.0, None, "Works", date(2027, 3, 31))
+HELD = Held(RECORD, {"owner": (Level.MUNICIPALITY, 1), **dict.fromkeys(("cause", "action"), (Level.RULE, 1))})
+LINES = (
+    Line("north", TAG, AlarmRule(1, 1, AlarmKind.L, Priority.LOW, 0.1 + 0.2, message='-5 "low"'), HELD),
+    Line("north", TAG, AlarmRule(2, 1, AlarmKind.H, Priority.HIGH, -7.5, message="high\nand dry"), Held(Record(), {})),
+)
+RULES = [one.rule for one in LINES]
+KNOWN = Known({(one.place, one.tag.key, one.rule.kind.value): one for one in LINES}, {1: RULES}, {1: TAG})
+
+
+def read(*rows: list[str]) -> Sheet:
+    return list(read_sheet(iter(rows), KNOWN))[-1]
+
+
+def row(line: int = 0, **changed: str) -> list[str]:
+    found = dict(zip(TITLES, cells(LINES[line]), strict=True))
+    titles = {title.split(" (")[0].casefold().replace(" ", "_").replace("-", "_"): title for title in TITLES}
+    return list((found | {titles[name]: words for name, words in changed.items()}).values())
+
+
+def test_what_was_written_says_nothing_new() -> None:
+    # 0.1 + 0.2 is read again to the last digit, texts that look like formulas as well
+    sheet = read(list(TITLES), row(0), row(1), [])
+    assert (sheet.rows, sheet.differences, sheet.faults) == (2, [], [])
+
+
+def test_nothing_that_is_written_is_a_formula() -> None:
+    for cell in ("=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", " =1", "\n=1"):
+        assert harmless(cell).startswith("'")
+        assert plain(harmless(cell)) == cell
+    for cell in ("-5", "1e-05", "", "Tank", "'quoted'"):
+        assert (harmless(cell), plain(cell)) == (cell, cell)
+    assert [cell for cell in cells(LINES[0]) if cell.startswith(("=", "+", "@"))] == []
+
+
+def test_a_changed_cell_is_a_difference_and_own_values_may_be_emptied() -> None:
+    sheet = read(list(TITLES), row(0, limit="-8", owner="Hill crew", cause=""))
+    [one] = sheet.differences
+    assert (one.row, dict(one.settings)) == (2, {"limit": (0.1 + 0.2, -8.0)})
+    assert dict(one.record) == {"cause": ("Inlet open", None), "owner": (None, "Hill crew")}
+    assert one.doubts == ("A major consequence with 20 min to respond means priority 3, not 4.",)
+
+
+def test_a_file_may_have_some_columns_only() -> None:
+    sheet = read([*KEYS, "Priority"], ["north", "T1.level", "L", "2"])
+    assert [dict(one.settings) for one in sheet.differences] == [{"priority": (Priority.LOW, Priority.HIGH)}]
+
+
+@pytest.mark.parametrize(
+    ("changed", "column", "words"),
+    [
+        ({"priority": "5"}, "Priority", "from 1 to 4"),
+        ({"priority": "1.5"}, "Priority", "must be 1, 2, 3 or 4"),
+        ({"limit": ""}, "Limit", "must be a number"),
+        ({"limit": "nan"}, "Limit", "must be a number"),
+        ({"limit": "1,5"}, "Limit", "with a decimal point"),
+        ({"limit": "=A1"}, "Limit", "is a formula"),
+        ({"deadband": "-1"}, "Deadband", "from 0"),
+        ({"on_delay": "1e9"}, "On-delay (s)", "to 86400"),
+        ({"latching": "maybe"}, "Latching", "yes or no"),
+        ({"message": "x" * 501}, "Message", "at most 500"),
+        ({"severity": "awful"}, "Severity", "minor, major, severe"),
+        ({"time_to_respond": "0"}, "Time to respond (min)", "to 1440"),
+        ({"review_date": "31.3.2027"}, "Review date", "2027-03-31"),
+        ({"cause": "x" * 2001}, "Cause", "more than 2,000 letters"),
+        ({"owner": ""}, "Owner", "“Works” holds from above"),
+        ({"tag": "T9"}, "Tag", "There is no alarm L of the tag “T9” in “north”"),
+    ],
+)
+def test_a_fault_has_its_row_and_column(changed: dict[str, str], column: str, words: str) -> None:
+    sheet = read(list(TITLES), row(1), row(0, **changed))
+    [fault] = sheet.faults
+    assert (fault.row, fault.column) == (3, column)
+    assert words in fault.words
+    assert sheet.fault_count == 1
+
+
+def test_rules_are_checked_beside_the_others_of_their_tag() -> None:
+    sheet = read(list(TITLES), row(1, limit="-8.5"))
+    [fault] = sheet.faults
+    assert (fault.row, fault.column) == (2, "Limit")
+    assert fault.words == "T1.level: the limit L (0.3) must be below H (-8.5)."
+
+
+def test_columns_are_known_and_rows_stand_once() -> None:
+    assert [(one.row, one.column) for one in read(["Municipality", "Tag", "Colour", "Tag"]).faults] == [
+        (1, "Colour"),
+        (1, "Tag"),
+        (1, "Alarm"),
+    ]
+    assert [one.column for one in read().faults] == list(KEYS)
+    [twice] = read(list(TITLES), row(0), row(0)).faults
+    assert twice.words == "The same alarm stands in row 2 already."
+
+
+def test_faults_are_bounded_and_counted() -> None:
+    sheet = read(list(TITLES), *([["x", "y", "z"]] * 1500))
+    assert (len(sheet.faults), sheet.fault_count) == (1000, 1500)

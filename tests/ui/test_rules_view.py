@@ -1,0 +1,296 @@
+"""The view Alarm rules and a rule's dialog: search, edit with real keys, what is inherited, what others changed; pictures."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QComboBox, QLineEdit, QPlainTextEdit
+from pytestqt.qtbot import QtBot
+
+from control_room.core.access import Action, Membership, Person, Role, refusal
+from control_room.core.alarms import AlarmKind
+from control_room.core.errors import Refused
+from control_room.core.ports import Configuration
+from control_room.core.rationalisation import Level, Record, RecordBook, Severity
+from control_room.ui.dialogs.rule import RuleDialog
+from control_room.ui.main_window import MainWindow
+from control_room.ui.views.rules import RulesView
+from db.rationalisation import Change, RuleChange, change_rules, read_records, read_rule_changes
+from tests.fakes import START
+from tests.ui.gallery import PALETTES, SIZES
+from tests.ui.rooms import Stage
+from widgets.palette import Palette
+
+EMIL = Person("emil", "Emil Novak", frozenset({Membership(None, Role.ENGINEER)}))
+LEFT = Qt.MouseButton.LeftButton
+
+
+class Rules:
+    """The database's functions about rules, in memory."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.book = RecordBook(
+            records={
+                (Level.MUNICIPALITY, 1): Record(owner="Operations", alarm_class="supply", severity=Severity.MAJOR),
+                (Level.ASSET, 7): Record(consequence="Zones A and B lose pressure", respond_min=20.0),
+            },
+            assets={1: 8},
+            parents={7: None, 8: 7},
+            names={7: "Storage", 8: "Tank 1"},
+        )
+        self.changes: list[RuleChange] = []
+        self.done: list[tuple[list[Change], str]] = []
+        self.refusal: Refused | None = None
+        answers: Any = stage.reading.answers
+        answers |= {read_records: lambda: self.book, read_rule_changes: lambda rule_id, count: self.changes}
+        acting: Any = stage.acting.answers
+        acting[change_rules] = self.change
+
+    def change(self, changes: list[Change], reason: str) -> str:
+        self.done.append((changes, reason))
+        return "Changed."
+
+
+@pytest.fixture
+def rules(stage: Stage) -> Rules:
+    stage.fill()
+    stage.console.shift.person = EMIL
+    return Rules(stage)
+
+
+@pytest.fixture
+def view(stage: Stage, rules: Rules, qtbot: QtBot) -> RulesView:
+    made = RulesView(stage.console)
+    qtbot.addWidget(made)
+    made.resize(1400, 420)
+    made.show()
+    qtbot.waitUntil(lambda: not made._turn.isActive())
+    return made
+
+
+@pytest.fixture
+def dialog(view: RulesView) -> RuleDialog:
+    """Return the dialog of the alarm L of the first tank, opened by a person."""
+    row = next(n for n, one in enumerate(view.table.rows) if one.rule.kind is AlarmKind.L and one.tag.id == 1)
+    view.table.selectRow(row)
+    QTest.mouseClick(view.open_button, LEFT)
+    assert view.dialog is not None
+    return view.dialog
+
+
+def search(view: RulesView, words: str, qtbot: QtBot) -> None:
+    view.search.clear()
+    QTest.keyClicks(view.search, words)
+    qtbot.waitUntil(lambda: not view._soon.isActive())
+
+
+def type_into(editor: Any, words: str) -> None:
+    if isinstance(editor, QComboBox):
+        editor.setCurrentText(words)
+        return
+    editor.setFocus()
+    editor.selectAll()
+    QTest.keyClick(editor, Qt.Key.Key_Backspace)
+    QTest.keyClicks(editor, words)
+
+
+def setting(dialog: RuleDialog, name: str) -> QLineEdit:
+    editor = dialog.settings_page.editors[name]
+    assert isinstance(editor, QLineEdit)
+    return editor
+
+
+# --- the view
+
+
+def test_every_rule_is_in_the_table_and_a_search_finds_it(view: RulesView, stage: Stage, qtbot: QtBot) -> None:
+    every = len(stage.console.room.rules)
+    assert (len(view.table.rows), view.count.text()) == (every, f"{every:,} rules")
+    search(view, "tank 1 level LOW northfield", qtbot)
+    assert [one.rule.message for one in view.table.rows] == ["Tank 1 level low"]
+    assert view.count.text() == f"1 of {every:,} rules"
+    search(view, "no such words", qtbot)
+    assert (view.table.rows, view.table.empty_words) == ([], "No rule has these words.")
+
+
+def test_a_hundred_thousand_rules_are_searched(view: RulesView, stage: Stage, qtbot: QtBot) -> None:
+    known = stage.console.room.configuration
+    many = [replace(known.rules[n % 500], id=n + 1, message=f"Rule number {n}") for n in range(100_000)]
+    stage.console.room.use_configuration(
+        Configuration(known.municipalities, known.connections, known.tags, tuple(many)), ()
+    )
+    qtbot.waitUntil(lambda: view.count.text() == "100,000 rules")
+    search(view, "number 99999", qtbot)
+    assert [one.rule.message for one in view.table.rows] == ["Rule number 99999"]
+
+
+def test_enter_opens_and_a_reader_only_reads(view: RulesView, stage: Stage) -> None:
+    stage.console.shift.person = replace(EMIL, memberships=frozenset({Membership(None, Role.OPERATOR)}))
+    stage.console.shift.changed.emit()
+    view.table.selectRow(0)
+    assert view.open_button.text() == "Show…"
+    QTest.keyClick(view.table, Qt.Key.Key_Return)
+    assert view.dialog is not None
+    QTest.keyClicks(setting(view.dialog, "limit"), "9")
+    assert not view.dialog.save_button.isEnabled()
+    assert view.dialog.save_button.toolTip() == refusal(Action.CONFIGURE)
+    assert setting(view.dialog, "limit").text() == "0.4"
+
+
+# --- the dialog
+
+
+def test_a_limit_is_changed_with_a_reason(dialog: RuleDialog, rules: Rules) -> None:
+    assert dialog.save_button.toolTip() == "Nothing is changed yet."
+    type_into(setting(dialog, "limit"), "1.5")
+    assert (dialog.save_button.isEnabled(), dialog.save_button.toolTip()) == (False, "Write a reason first.")
+    QTest.keyClicks(dialog.reason, "agreed with the shift")
+    QTest.mouseClick(dialog.save_button, LEFT)
+    [(changes, reason)] = rules.done
+    [change] = changes
+    assert (change.level, reason) == (Level.RULE, "agreed with the shift")
+    assert change.settings["limit"] == (pytest.approx(1.2), 1.5)
+    # what is not changed is only expected to be so still
+    assert change.settings["deadband"] == (0.0, 0.0)
+    assert change.record == {}
+    assert dialog.notice_bar.text().startswith("Changed.")
+    assert (dialog.reason.text(), dialog.save_button.isEnabled()) == ("", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "words"),
+    [
+        ("limit", "0.1", "The limit LL (0.4) must be below L (0.1)."),
+        ("limit", "1,5", "Limit must be a number from -1e+15 to 1e+15 with a decimal point, is “1,5”."),
+        ("deadband", "-1", "Deadband must be a number from 0 to 1e+12 with a decimal point, is “-1”."),
+        ("on_delay_s", "90000", "On-delay (s) must be a number from 0 to 86400 with a decimal point, is “90000”."),
+        ("limit", "", "Limit must be a number from -1e+15 to 1e+15 with a decimal point, is “”."),
+    ],
+)
+def test_what_is_wrong_is_said_while_typing(dialog: RuleDialog, name: str, typed: str, words: str) -> None:
+    QTest.keyClicks(dialog.reason, "x")
+    type_into(setting(dialog, name), typed)
+    assert dialog.settings_page.notes[name].text() == words
+    assert not dialog.settings_page.notes[name].isHidden()
+    assert (dialog.save_button.isEnabled(), dialog.save_button.toolTip()) == (False, words)
+    type_into(setting(dialog, name), "1")
+    assert dialog.settings_page.notes[name].isHidden()
+    assert dialog.save_button.isEnabled()
+
+
+def test_a_value_of_the_record_says_where_it_comes_from(dialog: RuleDialog, rules: Rules) -> None:
+    places = [dialog.place_box.itemText(n) for n in range(dialog.place_box.count())]
+    assert places == ["this alarm", "the tag Tank1.level", "the asset Tank 1", "the site Storage", "Northfield Water"]
+    notes = {name: note.text() for name, note in dialog.record_page.notes.items() if note.text()}
+    assert notes == {
+        "consequence": "Holds: Zones A and B lose pressure, from the site Storage",
+        "severity": "Holds: major, from Northfield Water",
+        "respond_min": "Holds: 20, from the site Storage",
+        "alarm_class": "Holds: supply, from Northfield Water",
+        "owner": "Holds: Operations, from Northfield Water",
+    }
+    owner = dialog.record_page.editors["owner"]
+    type_into(owner, "Hill crew")
+    assert dialog.record_page.notes["owner"].text() == "Instead of: Operations, from Northfield Water"
+    action = dialog.record_page.editors["action"]
+    assert isinstance(action, QPlainTextEdit)
+    type_into(action, "Start pump 2")
+    type_into(dialog.record_page.editors["review_date"], "2027-03-31")
+    QTest.keyClicks(dialog.reason, "review of May")
+    QTest.mouseClick(dialog.save_button, LEFT)
+    [([change], _)] = rules.done
+    assert (change.level, change.settings) == (Level.RULE, {})
+    assert {name: after for name, (before, after) in change.record.items() if before != after} == {
+        "owner": "Hill crew",
+        "action": "Start pump 2",
+        "review_date": date(2027, 3, 31),
+    }
+
+
+def test_the_record_of_the_site_holds_for_all_below(dialog: RuleDialog, rules: Rules) -> None:
+    dialog.place_box.setCurrentText("the site Storage")
+    assert dialog.record_page.typed("respond_min") == "20"
+    assert dialog.record_page.notes["respond_min"].text() == ""
+    type_into(dialog.record_page.editors["respond_min"], "5")
+    # L is of priority 3, as it should be for 3 to 10 min; the grid is asked as one types
+    assert "means priority" not in dialog.doubt.text()
+    type_into(dialog.record_page.editors["respond_min"], "2")
+    assert "A major consequence with 2 min to respond means priority 2, not 3." in dialog.doubt.text()
+    QTest.keyClicks(dialog.reason, "measured")
+    QTest.mouseClick(dialog.save_button, LEFT)
+    [([change], _)] = rules.done
+    assert (change.level, change.id, change.record["respond_min"]) == (Level.ASSET, 7, (20.0, 2.0))
+
+
+def test_a_change_by_somebody_else_is_told_and_what_was_typed_stays(dialog: RuleDialog, stage: Stage) -> None:
+    type_into(setting(dialog, "deadband"), "0.3")
+    known = stage.console.room.configuration
+    changed = tuple(replace(one, limit=1.1) if one.id == dialog._rule.id else one for one in known.rules)
+    stage.console.room.use_configuration(replace(known, rules=changed), ())
+    assert "Somebody else changed this rule meanwhile: Limit: 1.2" in dialog.notice_bar.text()
+    assert setting(dialog, "deadband").text() == "0.3"
+    QTest.mouseClick(dialog.notice_bar.confirm_button, LEFT)
+    assert (setting(dialog, "limit").text(), setting(dialog, "deadband").text()) == ("1.1", "0")
+
+
+def test_a_refusal_of_the_database_is_said_and_nothing_typed_is_lost(dialog: RuleDialog, stage: Stage) -> None:
+    stage.acting.fault = Refused("Somebody else changed this rule meanwhile: alarm_limit is 5 now. Look at it again.")
+    type_into(setting(dialog, "limit"), "1.5")
+    QTest.keyClicks(dialog.reason, "why")
+    QTest.mouseClick(dialog.save_button, LEFT)
+    assert dialog.notice_bar.text().startswith("Not changed: Somebody else changed this rule meanwhile")
+    assert (setting(dialog, "limit").text(), dialog.reason.text()) == ("1.5", "why")
+    assert dialog.save_button.isEnabled()
+
+
+def noted(dialog: RuleDialog) -> RuleChange:
+    old, new = {"limit": 1.0}, {"limit": 1.2}
+    return RuleChange("a", Level.RULE, dialog._rule.id, False, START, "mona", "desk-1", "as reviewed", old, new)
+
+
+def test_a_change_is_shown_and_taken_back_with_a_reason(dialog: RuleDialog, rules: Rules) -> None:
+    rules.changes = [noted(dialog)]
+    dialog.read_again()
+    dialog.tabs.setCurrentIndex(2)
+    cells = [dialog.table.board.data(dialog.table.board.index(0, n)) for n in range(1, 5)]
+    assert cells == ["mona", "this alarm", "Limit: 1 → 1.2", "as reviewed"]
+    assert dialog.undo_button.toolTip() == "Choose a change first."
+    dialog.table.selectRow(0)
+    assert dialog.undo_button.toolTip() == "Write a reason first."
+    QTest.keyClicks(dialog.reason, "it came too often")
+    QTest.mouseClick(dialog.undo_button, LEFT)
+    assert rules.done == [([Change(Level.RULE, dialog._rule.id, {"limit": (1.2, 1.0)}, {})], "it came too often")]
+    assert setting(dialog, "limit").text() == "1"
+
+
+@pytest.mark.parametrize("palette", PALETTES)
+@pytest.mark.parametrize("size", SIZES)
+def test_pictures(
+    window: MainWindow, stage: Stage, rules: Rules, gallery: Path, palette: Palette, size: tuple[int, int], qtbot: QtBot
+) -> None:
+    if stage.console.theme.palette is not palette:
+        stage.console.theme.toggle()
+    window.resize(*size)
+    window.bring("rules")
+    view = window.views["rules"]
+    assert isinstance(view, RulesView)
+    qtbot.waitUntil(lambda: len(view.table.rows) > 0)
+    search(view, "tank 1 level low northfield", qtbot)
+    view.table.selectRow(0)
+    view.open()
+    assert view.dialog is not None
+    rules.changes = [noted(view.dialog)]
+    view.dialog.read_again()
+    name = f"rules-{size[0]}-{'day' if palette is PALETTES[0].values[0] else 'night'}"
+    type_into(setting(view.dialog, "limit"), "0.1")
+    for tab in range(3):
+        view.dialog.tabs.setCurrentIndex(tab)
+        assert view.dialog.grab().save(str(gallery / f"{name}-dialog-{tab}.png"))
+    search(view, "", qtbot)
+    assert window.grab().save(str(gallery / f"{name}.png"))
+    assert view.dialog.height() <= 700
