@@ -144,6 +144,7 @@ class Collector:
     async def _mark_gap(self) -> None:
         """Mark values that an earlier collector left behind as stale since it last stored anything."""
         known = await self._until_answered(self._samples.read_latest)
+        self._desk.know(known)
         last = max((sample.arrival_time for sample in known), default=self._started)
         self._bus.publish([stale(one, last) for one in known if one.grade < Grade.STALE])
 

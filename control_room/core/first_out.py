@@ -5,10 +5,10 @@ neither holds the group nor is its first. The database marks alarms as they come
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from control_room.core.alarms import SUPPRESSED, AlarmState, Happening, JournalEntry
+from control_room.core.alarms import SUPPRESSED, Alarm, AlarmState, Happening, JournalEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,23 @@ def first_out(members: Collection[int], entries: Iterable[JournalEntry]) -> Firs
             first = came if first is None or not abnormal or came.time < first.time else first
         abnormal.add(rule_id)
     return first if abnormal else None
+
+
+def with_marks(before: Alarm, after: Alarm, others: Iterable[Alarm]) -> list[Alarm]:
+    """Return the alarm after a step, marked if it is the first of its group, and of `others` those that lose the mark by it.
+
+    The same as the database's mark_first_out().
+    """
+    if after.raised_time is None or is_abnormal(before.state) or not is_abnormal(after.state):
+        return [after]
+    others = list(others)
+    times = [one.first_out_time for one in (*others, after) if one.first_out_time is not None]
+    # what stood before its rule was put into the group has no mark, and came first all the same
+    is_later = not times or min(times) <= after.raised_time
+    if is_later and any(is_abnormal(one.state) for one in others):
+        return [after]
+    unmarked = [replace(one, first_out_time=None) for one in others if one.first_out_time is not None]
+    return [replace(after, first_out_time=after.raised_time), *unmarked]
 
 
 def is_abnormal(state: AlarmState) -> bool:

@@ -34,6 +34,7 @@ from control_room.core.alarms import (
     Unshelved,
     step,
 )
+from control_room.core.first_out import with_marks
 
 # so many rows apart the board is kept, so that a jump plays few of them
 _KEPT_EVERY = 2_000
@@ -125,11 +126,15 @@ def as_told(alarm: Alarm, entry: JournalEntry, state: AlarmState) -> Alarm:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRow:
-    """A journal entry, when it was written (aware UTC), and the rule with limit, priority and message of then."""
+    """A journal entry, when it was written (aware UTC), and the rule with limit, priority and message of then.
+
+    First-out groups are those of a municipality.
+    """
 
     written: datetime
     entry: JournalEntry
     rule: AlarmRule
+    municipality_id: int = 0
 
 
 class Replay:
@@ -143,6 +148,7 @@ class Replay:
         """Stand before the first row."""
         self._rows = rows
         self._times = [row.written for row in rows]
+        self._groups = _groups(rows)
         self._place = 0
         self.alarms: dict[int, Alarm] = {}
         # as each was when it last changed
@@ -168,6 +174,8 @@ class Replay:
         place = bisect_right(self._times, time)
         first, last = sorted((place, self._place))
         changed = {row.entry.rule_id for row in self._rows[first:last]}
+        # the mark of the first may have gone to another
+        changed.update(*(self._groups.get(rule_id, ()) for rule_id in changed))
         kept = min(place // _KEPT_EVERY, len(self._kept) - 1)
         if place < self._place or kept * _KEPT_EVERY > self._place:
             alarms, rules = self._kept[kept]
@@ -179,11 +187,23 @@ class Replay:
     def _play(self, row: ReplayRow) -> None:
         entry, rule_id = row.entry, row.entry.rule_id
         before = self.alarms.get(rule_id) or as_told(Alarm(rule_id), _opening(entry), entry.previous)
-        self.alarms[rule_id] = played(before, entry, row.rule)
+        after = self.alarms[rule_id] = played(before, entry, row.rule)
+        if (group := self._groups.get(rule_id)) is not None:
+            others = (self.alarms[one] for one in group if one != rule_id and one in self.alarms)
+            self.alarms.update((one.rule_id, one) for one in with_marks(before, after, others))
         self.rules[rule_id] = row.rule
         self._place += 1
         if self._place == len(self._kept) * _KEPT_EVERY:
             self._kept.append((dict(self.alarms), dict(self.rules)))
+
+
+def _groups(rows: Sequence[ReplayRow]) -> dict[int, frozenset[int]]:
+    """Return of each rule in a first-out group the rules of that group."""
+    groups: dict[tuple[int, str], set[int]] = {}
+    for row in rows:
+        if row.rule.first_out_group:
+            groups.setdefault((row.municipality_id, row.rule.first_out_group), set()).add(row.rule.id)
+    return {rule_id: frozenset(members) for members in groups.values() for rule_id in members}
 
 
 def _opening(entry: JournalEntry) -> JournalEntry:

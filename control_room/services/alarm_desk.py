@@ -131,6 +131,13 @@ class AlarmDesk:
                 if after is not before:
                     self._accept(rule.id, after, events)
 
+    def know(self, samples: Iterable[Sample]) -> None:
+        """Take note of when values of before this desk began were measured: what is older is history also for this one."""
+        for sample in samples:
+            after, _ = follow(self._known.get(sample.tag_id), sample)
+            if after is not None:
+                self._known[sample.tag_id] = after
+
     def _is_late(self, sample: Sample) -> bool:
         before = self._known.get(sample.tag_id)
         after, is_late = follow(before, sample)

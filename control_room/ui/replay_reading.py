@@ -65,7 +65,10 @@ def _played_through(rows: Sequence[JournalRow], rules: Rules) -> Replay:
 
 def replay_rows(rows: Iterable[JournalRow], rules: Rules) -> list[ReplayRow]:
     """Return the rows for the machine; limit, priority and message are those of then."""
-    return [ReplayRow(datetime.fromtimestamp(row.id / 1e6, UTC), _entry(row), _rule(row, rules)) for row in rows]
+    return [
+        ReplayRow(datetime.fromtimestamp(row.id / 1e6, UTC), _entry(row), _rule(row, rules), row.municipality_id)
+        for row in rows
+    ]
 
 
 def _entry(row: JournalRow) -> JournalEntry:

@@ -10,8 +10,11 @@ from control_room.core.alarms import (
     Acknowledged,
     Alarm,
     AlarmEvent,
+    AlarmKind,
+    AlarmRule,
     IllegalTransition,
     JournalEntry,
+    Priority,
     Raised,
     Returned,
     Shelved,
@@ -19,6 +22,7 @@ from control_room.core.alarms import (
     step,
 )
 from control_room.core.first_out import FirstOut, first_out, is_abnormal
+from control_room.core.replay import Replay, ReplayRow
 from tests.fakes import START
 
 MEMBERS = frozenset({1, 2, 3})
@@ -83,6 +87,43 @@ def test_the_first_of_a_group(words: str, rule_id: int | None) -> None:
     assert (found and found.rule_id) == rule_id
 
 
+def replayed(board: Board) -> list[Alarm]:
+    """Return the alarms as a replay of the journal shows them."""
+    rows = [
+        ReplayRow(START + timedelta(seconds=number), entry, rule_of(entry.rule_id))
+        for number, entry in enumerate(board.journal)
+    ]
+    replay = Replay(rows)
+    replay.seek(START + timedelta(days=1))
+    return list(replay.alarms.values())
+
+
+def rule_of(rule_id: int) -> AlarmRule:
+    return AlarmRule(rule_id, rule_id, AlarmKind.H, Priority.LOW, first_out_group="trip" if rule_id in MEMBERS else "")
+
+
+def marked(alarms: list[Alarm]) -> FirstOut | None:
+    """Return the one with the mark, which it keeps when it has returned while others stand."""
+    found = [FirstOut(one.rule_id, one.first_out_time) for one in alarms if one.first_out_time is not None]
+    assert len(found) <= 1
+    return found[0] if found and any(is_abnormal(one.state) for one in alarms if one.rule_id in MEMBERS) else None
+
+
+def test_a_jump_back_and_forth_shows_where_the_mark_was() -> None:
+    board = Board()
+    for word in ["+1@10", "+2@9", "-2", "a2", "-1", "a1", "+1@30"]:
+        board.do(word)
+    rows = [
+        ReplayRow(START + timedelta(seconds=number), entry, rule_of(entry.rule_id))
+        for number, entry in enumerate(board.journal)
+    ]
+    replay = Replay(rows)
+    for number, rule_id in ((0, 1), (1, 2), (0, 1), (6, 1), (3, 2)):
+        changed = replay.seek(START + timedelta(seconds=number))
+        assert changed == {1, 2} or number == 0
+        assert [one.rule_id for one in replay.alarms.values() if one.first_out_time is not None] == [rule_id]
+
+
 WORDS = st.tuples(st.sampled_from("++--aaasu"), st.integers(1, 4), st.floats(-3, 0)).map(tuple)
 
 
@@ -99,6 +140,7 @@ def test_there_is_one_while_any_is_abnormal_and_only_a_reset_or_an_earlier_one_c
         except IllegalTransition:
             continue
         found = first_out(MEMBERS, board.journal)
+        assert found == marked(replayed(board))
         assert (found is not None) == any(is_abnormal(board.alarms[one].state) for one in MEMBERS)
         if before is not None and found is not None and found != before:
             assert found.time < before.time

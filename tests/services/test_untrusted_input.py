@@ -118,6 +118,18 @@ async def test_after_a_lost_link_what_changed_meanwhile_is_news() -> None:
     assert await told(HIGH, lost, arrived(99, 29, 60)) == "+29:99"
 
 
+async def test_history_is_history_also_for_a_collector_that_starts_anew() -> None:
+    desk, store, _ = await desk_with(HIGH)
+    desk.know([sample(1, 1.0, 50), stale(sample(2, 1.0, 50), START + timedelta(seconds=90))])
+    desk.take([arrived(99, 40, 100)])
+    await desk.flush()
+    assert (store.journal, desk.late) == ([], 1)
+    # what stands since then is said again at its own time, and judged
+    desk.take([arrived(99, 50, 101)])
+    await desk.flush()
+    assert [one.happening for one in store.journal] == [Happening.RAISED]
+
+
 RULES = [
     HIGH,
     DELAYED,
