@@ -312,7 +312,7 @@ def test_nothing_at_all_is_refused_in_words_and_recorded(house: House) -> None:
         for role in ("engineer", "operator"):
             boss.execute("SELECT set_membership('anna', NULL, %s, true, '')", (role,))
         for call in functions:
-            is_done, words = boss.execute(f"SELECT * FROM {call}".encode()).fetchall()[0]
+            is_done, words, *_ = boss.execute(f"SELECT * FROM {call}".encode()).fetchall()[0]
             assert not is_done, call
             assert words, call
             recorded = house.ask("SELECT is_done::text || reason FROM audit ORDER BY id DESC LIMIT 1")
