@@ -10,7 +10,7 @@ from datetime import date
 from math import isfinite
 from typing import Any
 
-from control_room.core.alarms import AlarmKind, AlarmRule, Priority
+from control_room.core.alarms import LIMITS, AlarmKind, AlarmRule, Priority
 from control_room.core.expressions import MAX_LENGTH, BadExpression, Expression, parse_condition, unreadable
 from control_room.core.plant import PlantRule, PlantTag
 from control_room.core.rationalisation import NAMES, Held, Level, Record, Severity, doubts, record_faults
@@ -149,9 +149,20 @@ def _read_expression(text: str) -> Expression | None:
         return unreadable(text)
 
 
+_MEASURED = LIMITS | {AlarmKind.DEVIATION, AlarmKind.RATE}
+_ONLY: Mapping[str, frozenset[AlarmKind]] = {
+    "limit": _MEASURED | {AlarmKind.STATE, AlarmKind.STALE},
+    "deadband": _MEASURED,
+    "window_s": frozenset({AlarmKind.RATE}),
+    "expression": frozenset({AlarmKind.EXPRESSION}),
+}
+
+
 def names_of(kind: AlarmKind) -> list[str]:
-    """Return the settings that a rule of this kind has."""
-    return [name for name in SETTINGS if name != "expression" or kind is AlarmKind.EXPRESSION]
+    """Return the settings that a rule of this kind has, an expression first."""
+    without = {name for name, kinds in _ONLY.items() if kind not in kinds}
+    names = [name for name in SETTINGS if name not in without]
+    return sorted(names, key=lambda name: name != "expression")
 
 
 def cells(line: Line) -> list[str]:

@@ -103,6 +103,27 @@ BEGIN
 END $$;
 """
 
+# a record may be set at every level of a tree of any depth; a circle ends, because a place is met once
+_READ = """
+CREATE OR REPLACE FUNCTION read_rule_changes(rule_id integer, most integer) RETURNS SETOF public.rule_change
+LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+DECLARE
+    found record;
+BEGIN
+    SELECT r.id, r.tag_id, t.asset_id, r.municipality_id INTO found FROM public.alarm_rule AS r
+        JOIN public.tag AS t ON t.id = r.tag_id WHERE r.id = $1;
+    RETURN QUERY WITH RECURSIVE above (id) AS (
+            SELECT found.asset_id
+            UNION SELECT a.parent_id FROM above JOIN public.asset AS a ON a.id = above.id WHERE a.parent_id IS NOT NULL)
+        SELECT c.* FROM (VALUES ('rule', found.id), ('tag', found.tag_id), ('municipality', found.municipality_id)
+                UNION ALL SELECT 'asset', above.id FROM above) AS o (level, id)
+            JOIN public.rule_change AS c ON c.level = o.level AND c.object_id = o.id
+        ORDER BY c."time" DESC LIMIT most;
+END $$;
+"""
+
 # (function, what stands there, what shall stand there)
 _PATCHES = (
     ("configure_rule", "'re_alarm_s')", "'re_alarm_s', 'expression', 'first_out_group')"),
@@ -160,7 +181,7 @@ SELECT seal_functions();
 
 def upgrade() -> None:
     """Let rules of every kind be changed."""
-    for statements in (_CHECK, _SETTINGS):
+    for statements in (_CHECK, _SETTINGS, _READ):
         op.execute(statements)
     for one in _PATCHES:
         _patch(*one)
@@ -172,6 +193,10 @@ def downgrade() -> None:
     for function, old, new in reversed(_PATCHES):
         _patch(function, new, old)
     earlier = import_module("db.migrations.versions.0010_rationalisation")._CHANGE
+    read = import_module("db.migrations.versions.0010_rationalisation")._READ
+    op.execute(
+        read[read.index("CREATE FUNCTION") : read.index("ALTER FUNCTION")].replace("CREATE F", "CREATE OR REPLACE F")
+    )
     settings = earlier[
         earlier.index("CREATE FUNCTION change_settings") : earlier.index("CREATE FUNCTION change_record")
     ]
