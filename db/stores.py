@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from control_room.core.alarms import Alarm, Hold, HoldKind, OutOfService, ProcessChange, Raised, Shelving
+from control_room.core.alarm_entries import happening_of
+from control_room.core.alarms import Alarm, Hold, HoldKind, OutOfService, ProcessChange, Shelving
 from control_room.core.ports import Configuration
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
@@ -208,7 +209,7 @@ def _columns(changes: Sequence[ProcessChange]) -> dict[str, list[Any]]:
     return {
         "rules": [one.rule_id for one in changes],
         "numbers": [one.number for one in changes],
-        "happenings": [("raised" if isinstance(one.event, Raised) else "returned") for one in changes],
+        "happenings": [happening_of(one.event).value for one in changes],
         "times": [one.event.time for one in changes],
         "values": [one.event.value for one in changes],
         "qualities": [one.event.quality for one in changes],

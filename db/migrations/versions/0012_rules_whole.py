@@ -1,4 +1,5 @@
-"""Every setting of an alarm rule is changed by one function: expression, first-out group and whether it is disabled too."""
+"""Every setting of an alarm rule is changed by one function: expression, first-out group and whether it is disabled too; late
+data corrects the beginning of an alarm that stands."""
 
 from importlib import import_module
 
@@ -140,6 +141,35 @@ _PATCHES = (
             " first_out_group = coalesce(new.first_out_group, '') WHERE"
         ),
     ),
+    # the beginning of an alarm is corrected by the same machine: nothing else of it changes
+    ("step_alarm", "IN ('raised', 'returned')", "IN ('raised', 'returned', 'corrected')"),
+    (
+        "step_alarm",
+        "    ELSIF happening = 'acknowledged' THEN\n",
+        """    ELSIF happening = 'corrected' THEN
+        IF NOT a.is_active OR at = a.raised_time OR (detail ->> 'process_number')::bigint <= a.process_number THEN
+            RETURN NULL;
+        END IF;
+        detail := detail || jsonb_build_object('was', a.raised_time);
+        a.process_number := (detail ->> 'process_number')::bigint;
+        a.raised_time := at;
+        a.value := measured;
+        a.quality := grade;
+    ELSIF happening = 'acknowledged' THEN
+""",
+    ),
+    (
+        "why_not_stepped",
+        "        WHEN 'returned' THEN NULL\n",
+        "        WHEN 'returned' THEN NULL\n        WHEN 'corrected' THEN NULL\n",
+    ),
+    ("record_process", "ARRAY['raised', 'returned']", "ARRAY['raised', 'returned', 'corrected']"),
+    # what began earlier may have been the first after all
+    (
+        "mark_first_out",
+        "AND public.is_abnormal(OLD) THEN",
+        "AND public.is_abnormal(OLD) AND OLD.raised_time IS NOT DISTINCT FROM NEW.raised_time THEN",
+    ),
     (
         "change_rules",
         "        -- in one order,",
@@ -155,6 +185,13 @@ _PATCHES = (
         ),
     ),
 )
+
+
+_FIRST_OUT = """
+DROP TRIGGER alarm_first_out_update ON alarm;
+CREATE TRIGGER alarm_first_out_update BEFORE UPDATE ON alarm FOR EACH ROW
+    WHEN (OLD.event_id <> NEW.event_id{more}) EXECUTE FUNCTION mark_first_out();
+"""
 
 
 def _patch(function: str, old: str, new: str) -> None:
@@ -185,11 +222,13 @@ def upgrade() -> None:
         op.execute(statements)
     for one in _PATCHES:
         _patch(*one)
+    op.execute(_FIRST_OUT.format(more=" OR OLD.raised_time IS DISTINCT FROM NEW.raised_time"))
     op.execute(_GRANTS)
 
 
 def downgrade() -> None:
     """Leave expressions, groups and disabled rules as they are; they are changed by the import of a plant, or on the board."""
+    op.execute(_FIRST_OUT.format(more=""))
     for function, old, new in reversed(_PATCHES):
         _patch(function, new, old)
     earlier = import_module("db.migrations.versions.0010_rationalisation")._CHANGE
