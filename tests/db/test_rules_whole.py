@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from alembic import command
 from sqlalchemy import Engine, text
 
 from control_room.core.alarms import AlarmKind, AlarmRule, Priority
@@ -11,6 +12,7 @@ from control_room.core.plant import Plant, PlantRule
 from control_room.core.rationalisation import Level
 from db.embedded import EmbeddedServer
 from db.rationalisation import Change, ChangeRefused, change_rules, read_rule_changes, undoing
+from db.schema import _config
 from db.tag_store import import_plant, read_configuration
 from tests.db.people import count_ids, person_engine
 from tests.plants import plant
@@ -147,3 +149,26 @@ def test_rows_that_somebody_has_are_not_waited_for(owner: Engine, emil: Engine) 
         busy.execute(text("UPDATE alarm_rule SET deadband = 1 WHERE id = 1"))
         with pytest.raises(ChangeRefused, match="is being changed"):
             change(emil, 1, is_disabled=(False, True))
+
+
+def test_down_and_up_with_alarms_and_rules(emil: Engine, owner: Engine) -> None:
+    rule = joint(emil)
+    with owner.begin() as connection:
+        connection.execute(
+            text("UPDATE alarm_rule SET expression = E' \n' || expression WHERE id = :id"), {"id": rule.id}
+        )
+        connection.exec_driver_sql(
+            "SELECT record_process('{1,1}', '{1,3}', '{raised,corrected}', ARRAY[now(), now() - interval '1 h'],"
+            " '{95,96}', '{0,0}')"
+        )
+        command.downgrade(_config(connection), "0011")
+        command.upgrade(_config(connection), "head")
+    assert joint(emil) == rule
+    with owner.connect() as connection:
+        happened = connection.execute(text("SELECT happening FROM alarm_journal ORDER BY id")).scalars().all()
+        assert happened == ["raised", "corrected"]
+        assert (
+            connection.execute(text("SELECT expression FROM alarm_rule WHERE id = :id"), {"id": rule.id}).scalar()
+            == BOTH
+        )
+    change(emil, rule.id, expression=(BOTH, "tag('T1.level') > 1"))
