@@ -29,7 +29,7 @@ from control_room.services.alarm_desk import AlarmDesk
 from control_room.services.bus import Bus
 from control_room.services.historian import Historian
 from control_room.services.links import Links
-from control_room.services.self_watch import self_watch_spec
+from control_room.services.self_watch import OwnState, self_watch_spec
 from control_room.services.supervisor import Supervisor
 from db.engine import make_engine, server_url
 from db.leader import Leadership
@@ -101,7 +101,8 @@ class Collector:
         self._historian = Historian(self._samples)
         self._desk = AlarmDesk(PostgresAlarmStore(self._reader), utc_now)
         self._bus = Bus([self._historian.take, self._desk.take])
-        own = self_watch_spec(lambda: bool(self._historian.trouble), utc_now)
+        self._own = OwnState(lambda: bool(self._historian.trouble))
+        own = self_watch_spec(self._own, utc_now)
         self._specs = find_drivers() | {own.key: own}
         self._links = Links(self._supervisor)
         self._changed = asyncio.Event()
@@ -120,6 +121,7 @@ class Collector:
         try:
             await self._until_answered(self._configuration.check_schema)
             await self._until_answered(self._desk.load)
+            self._own.gap.found(await self._until_answered(self._status.read_beat))
             await self._mark_gap()
             self._listener.start()
             parts = [asyncio.create_task(part) for part in (self._historian.run(), self._desk.run(), self._beat())]
@@ -170,10 +172,11 @@ class Collector:
 
     async def _publish_status(self) -> None:
         try:
-            await self._status.publish_status(self._own_status(), self._links.statuses(utc_now()))
+            ahead_s = await self._status.publish_status(self._own_status(), self._links.statuses(utc_now()))
         except PASSING:
             # the historian tells of the trouble; the beat simply comes back when it is over
             return
+        self._own.drift.take(ahead_s)
 
     def _own_status(self) -> CollectorStatus:
         return CollectorStatus(

@@ -135,7 +135,8 @@ def read_nuisances(connection: Connection) -> dict[int, Nuisance]:
 # of a rule that chatters only the newest rows are looked at
 _OCCURRENCES = text("""
     WITH newest AS (SELECT * FROM read_journal(:rule_id, 2000))
-    SELECT event_id, min(source_time) FILTER (WHERE happening = 'raised') AS raised_time,
+    SELECT event_id, coalesce((array_agg(source_time ORDER BY id DESC) FILTER (WHERE happening = 'corrected'))[1],
+            min(source_time) FILTER (WHERE happening = 'raised')) AS raised_time,
         max(source_time) FILTER (WHERE happening = 'returned') AS returned_time,
         (array_agg(value ORDER BY id) FILTER (WHERE happening <> 'returned'))[1] AS value,
         (array_agg(alarm_limit ORDER BY id))[1] AS alarm_limit,

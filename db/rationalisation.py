@@ -27,6 +27,9 @@ COLUMNS: Mapping[str, str] = {
     "shelving_limit_s": "shelving_limit_s",
     "window_s": "window_s",
     "re_alarm_s": "re_alarm_s",
+    "expression": "expression",
+    "first_out_group": "first_out_group",
+    "is_disabled": "is_disabled",
 }
 FIELDS: Mapping[str, str] = {column: name for name, column in COLUMNS.items()}
 Pairs = Mapping[str, tuple[Any, Any]]
@@ -154,7 +157,7 @@ def read_rule_changes(connection: Connection, rule_id: int, count: int) -> list[
 def undoing(change: RuleChange) -> Change:
     """Return the change that takes another one back; it is refused where somebody changed the same since.
 
-    What is not set by change_rules(), as whether a rule is disabled, is left as it is.
+    What is not set by change_rules() is left as it is.
     """
     known = NAMES if change.is_record else COLUMNS
     pairs = {name: (change.new.get(name), change.old.get(name)) for name in {*change.old, *change.new} if name in known}

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from control_room.core.alarms import Alarm, Hold, HoldKind, OutOfService, ProcessChange, Raised, Shelving
+from control_room.core.alarm_entries import happening_of
+from control_room.core.alarms import Alarm, Hold, HoldKind, OutOfService, ProcessChange, Shelving
 from control_room.core.ports import Configuration
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
@@ -28,6 +29,8 @@ T = TypeVar("T")
 # days around today that get a partition of their own; the rest goes to the default partition
 _PAST_DAYS = 400
 _FUTURE_DAYS = 2
+# an answer that took longer tells nothing of the clocks
+_LONGEST_WAY = timedelta(seconds=0.5)
 
 _UPDATE_LATEST = text("""
     INSERT INTO latest AS old (tag_id, value, quality, source_time, arrival_time, municipality_id, seq)
@@ -206,7 +209,7 @@ def _columns(changes: Sequence[ProcessChange]) -> dict[str, list[Any]]:
     return {
         "rules": [one.rule_id for one in changes],
         "numbers": [one.number for one in changes],
-        "happenings": [("raised" if isinstance(one.event, Raised) else "returned") for one in changes],
+        "happenings": [happening_of(one.event).value for one in changes],
         "times": [one.event.time for one in changes],
         "values": [one.event.value for one in changes],
         "qualities": [one.event.quality for one in changes],
@@ -277,12 +280,27 @@ class PostgresStatusStore:
         """Write on `thread`."""
         self._thread = thread
 
-    async def publish_status(self, collector: CollectorStatus, links: Sequence[LinkStatus]) -> None:
-        """Replace the collector's and the links' status and wake the seats."""
-        await _do(self._thread, lambda connection: _publish(connection, collector, links))
+    async def publish_status(self, collector: CollectorStatus, links: Sequence[LinkStatus]) -> float | None:
+        """Replace the collector's and the links' status and wake the seats; return how far this clock is ahead."""
+        return await _do(self._thread, lambda connection: _publish(connection, collector, links))
+
+    async def read_beat(self) -> datetime | None:
+        """Return when a collector said last that it is there, None for never."""
+        return await _do(self._thread, lambda connection: connection.scalar(select(collector_status.c.beat_time)))
 
 
-def _publish(connection: Connection, collector: CollectorStatus, links: Sequence[LinkStatus]) -> None:
+def _ahead_s(connection: Connection) -> float | None:
+    """Return how many seconds this clock is ahead of the server's; half the way there and back is the doubt."""
+    asked = datetime.now(UTC)
+    told: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    answered = datetime.now(UTC)
+    if answered - asked > _LONGEST_WAY:
+        return None
+    return (asked + (answered - asked) / 2 - told).total_seconds()
+
+
+def _publish(connection: Connection, collector: CollectorStatus, links: Sequence[LinkStatus]) -> float | None:
+    ahead_s = _ahead_s(connection)
     own = insert(collector_status).values({"id": 1, **_fields(collector)})
     connection.execute(own.on_conflict_do_update(index_elements=["id"], set_=_fields(collector)))
     connection.execute(
@@ -295,6 +313,7 @@ def _publish(connection: Connection, collector: CollectorStatus, links: Sequence
             rows.on_conflict_do_update(index_elements=["connection_id"], set_=changing), [_fields(one) for one in links]
         )
     connection.execute(text("NOTIFY status"))
+    return ahead_s
 
 
 def _fields(status: CollectorStatus | LinkStatus) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, Table, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from control_room.core.alarms import AlarmKind, AlarmRule, Priority
-from control_room.core.expressions import BadExpression, Expression, parse_condition
+from control_room.core.expressions import BadExpression, Expression, parse_condition, unreadable
 from control_room.core.plant import Plant, PlantTag, with_link_tags
 from control_room.core.ports import Configuration
 from control_room.core.rule_check import check_rules
@@ -121,12 +121,12 @@ def _read_expression(row: Row[Any], tags: _TagIds) -> dict[str, Any]:
     return {"expression": expression, "inputs": tuple(tags.get((row.municipality_id, key), _GONE) for key in keys)}
 
 
-def _parsed(expression: str) -> Expression | None:
+def _parsed(expression: str) -> Expression:
     try:
         return parse_condition(expression)
     except BadExpression:
-        # it was checked before it was saved; what a newer program wrote is judged by nobody here
-        return None
+        # it was checked before it was saved; what a newer program wrote is judged by nobody here, and shown as it is
+        return unreadable(expression)
 
 
 def import_plant(database: Connection, plant: Plant) -> None:
@@ -206,7 +206,7 @@ def _import_rules(database: Connection, tags: Mapping[int, PlantTag]) -> None:
             "other_tag_id": ids_of_tags.get(rule.other),
             "window_s": rule.window_s,
             "re_alarm_s": rule.re_alarm_s,
-            "expression": rule.expression,
+            "expression": rule.expression.strip(),
             "first_out_group": rule.first_out_group,
             "off_delay_s": rule.off_delay_s,
             "message": rule.message,

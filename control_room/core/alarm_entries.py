@@ -9,6 +9,8 @@ from typing import Any
 from control_room.core.alarm_events import (
     Acknowledged,
     AlarmEvent,
+    Corrected,
+    ProcessEvent,
     Raised,
     ReAlarmed,
     Reset,
@@ -56,6 +58,7 @@ class Happening(StrEnum):
 
     RAISED = "raised"
     RETURNED = "returned"
+    CORRECTED = "corrected"
     ACKNOWLEDGED = "acknowledged"
     RESET = "reset"
     SHELVED = "shelved"
@@ -92,7 +95,7 @@ class JournalEntry:
 
 def trigger_of(event: AlarmEvent) -> Trigger:
     """Return what made the alarm change."""
-    if isinstance(event, Raised | Returned):
+    if isinstance(event, ProcessEvent):
         return Trigger.PROCESS
     if isinstance(event, Disabled | Enabled):
         return Trigger.CONFIGURATION
@@ -121,6 +124,7 @@ _HOLD_HAPPENINGS = {
 _HAPPENINGS = {
     Raised: Happening.RAISED,
     Returned: Happening.RETURNED,
+    Corrected: Happening.CORRECTED,
     Acknowledged: Happening.ACKNOWLEDGED,
     Reset: Happening.RESET,
     Shelved: Happening.SHELVED,
@@ -136,7 +140,7 @@ _HAPPENINGS = {
 def detail_of(event: AlarmEvent, process_number: int) -> dict[str, Any]:
     """Return what the journal keeps beside the columns that all have."""
     match event:
-        case Raised() | Returned():
+        case Raised() | Returned() | Corrected():
             return {"process_number": process_number}
         case Shelved():
             return {"until": event.until.isoformat(), "is_one_shot": event.is_one_shot}

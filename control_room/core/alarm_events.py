@@ -25,6 +25,15 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected:
+    """The condition that still holds became true at another time than was told: late data showed it."""
+
+    time: datetime
+    value: float | None
+    quality: int
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """A person acknowledged the occurrence `event_id`."""
 
@@ -91,6 +100,6 @@ class ReAlarmed:
     comment: str = ""
 
 
-ProcessEvent = Raised | Returned
+ProcessEvent = Raised | Returned | Corrected
 PersonEvent = Acknowledged | Reset | Shelved | Unshelved | TakenOutOfService | ReturnedToService
 AlarmEvent = ProcessEvent | PersonEvent | ReAlarmed | HoldEvent | RuleEvent

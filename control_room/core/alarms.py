@@ -23,6 +23,7 @@ from control_room.core.alarm_entries import (
 from control_room.core.alarm_events import (
     Acknowledged,
     AlarmEvent,
+    Corrected,
     PersonEvent,
     ProcessEvent,
     Raised,
@@ -60,6 +61,7 @@ __all__ = [
     "AlarmKind",
     "AlarmRule",
     "AlarmState",
+    "Corrected",
     "Disabled",
     "Enabled",
     "Happening",
@@ -271,12 +273,8 @@ def is_legal(alarm: Alarm, event: AlarmEvent, rule: AlarmRule) -> bool:
 
 
 def _after(alarm: Alarm, event: AlarmEvent, rule: AlarmRule) -> Alarm:
-    if isinstance(event, Raised | Returned) and rule.is_disabled:
-        return alarm
-    if isinstance(event, Raised):
-        return _raised(alarm, event)
-    if isinstance(event, Returned):
-        return _returned(alarm, event, rule)
+    if isinstance(event, ProcessEvent):
+        return alarm if rule.is_disabled else _processed(alarm, event, rule)
     if isinstance(event, Held | Released):
         return _held(alarm, event, rule)
     if isinstance(event, Disabled | Enabled):
@@ -308,6 +306,30 @@ def _decided(alarm: Alarm, event: PersonEvent | ReAlarmed, rule: AlarmRule) -> A
 def _demand(is_met: bool, words: str) -> None:
     if not is_met:
         raise IllegalTransition(words)
+
+
+def _processed(alarm: Alarm, event: ProcessEvent, rule: AlarmRule) -> Alarm:
+    match event:
+        case Raised():
+            return _raised(alarm, event)
+        case Returned():
+            return _returned(alarm, event, rule)
+        case Corrected():
+            return _corrected(alarm, event)
+
+
+def _corrected(alarm: Alarm, event: Corrected) -> Alarm:
+    """Return the alarm with another beginning, and nothing else changed."""
+    if not alarm.is_active or event.time == alarm.raised_time:
+        return alarm
+    return replace(
+        alarm,
+        # an odd number: the condition holds
+        process_number=alarm.process_number + 2,
+        raised_time=event.time,
+        value=event.value,
+        quality=event.quality,
+    )
 
 
 def _raised(alarm: Alarm, event: Raised) -> Alarm:
@@ -424,7 +446,10 @@ def _heard_again(alarm: Alarm) -> Alarm:
 
 
 def _entry(before: Alarm, after: Alarm, event: AlarmEvent) -> JournalEntry:
-    measured = event if isinstance(event, Raised | Returned) else after
+    measured = event if isinstance(event, ProcessEvent) else after
+    detail = detail_of(event, after.process_number)
+    if isinstance(event, Corrected) and before.raised_time is not None:
+        detail["was"] = before.raised_time.isoformat()
     return JournalEntry(
         rule_id=after.rule_id,
         event_id=after.event_id,
@@ -435,7 +460,7 @@ def _entry(before: Alarm, after: Alarm, event: AlarmEvent) -> JournalEntry:
         time=event.time,
         value=measured.value,
         quality=measured.quality,
-        person="" if isinstance(event, Raised | Returned) else event.person,
-        comment="" if isinstance(event, Raised | Returned) else event.comment,
-        detail=detail_of(event, after.process_number),
+        person="" if isinstance(event, ProcessEvent) else event.person,
+        comment="" if isinstance(event, ProcessEvent) else event.comment,
+        detail=detail,
     )

@@ -82,6 +82,16 @@ def parse_condition(text: str, known: Collection[str] | None = None) -> Expressi
     return expression
 
 
+def unreadable(text: str) -> Expression:
+    """Return what stands for a text that this program does not understand: nothing is judged by it, and it has no value."""
+
+    def no_value(values: Values) -> float:
+        del values
+        raise _NoValue
+
+    return Expression(text, (), Sort.TRUTH, no_value)
+
+
 def _tree(source: str, reader: "_Reader") -> ast.expr:
     try:
         return ast.parse(source, mode="eval").body

@@ -31,7 +31,7 @@ def first_out(members: Collection[int], entries: Iterable[JournalEntry]) -> Firs
         rule_id = entry.rule_id
         if rule_id not in members:
             continue
-        if entry.happening is Happening.RAISED:
+        if entry.happening in (Happening.RAISED, Happening.CORRECTED):
             raised[rule_id] = entry.time
         if not is_abnormal(entry.state):
             abnormal.discard(rule_id)
@@ -39,6 +39,10 @@ def first_out(members: Collection[int], entries: Iterable[JournalEntry]) -> Firs
         if rule_id not in abnormal:
             came = FirstOut(rule_id, raised[rule_id])
             first = came if first is None or not abnormal or came.time < first.time else first
+        elif entry.happening is Happening.CORRECTED and first is not None:
+            # it began earlier: then it may have been the first after all
+            came = FirstOut(rule_id, entry.time)
+            first = came if came.time < first.time or abnormal == {rule_id} else first
         abnormal.add(rule_id)
     return first if abnormal else None
 
@@ -48,7 +52,8 @@ def with_marks(before: Alarm, after: Alarm, others: Iterable[Alarm]) -> list[Ala
 
     The same as the database's mark_first_out().
     """
-    if after.raised_time is None or is_abnormal(before.state) or not is_abnormal(after.state):
+    is_new = not is_abnormal(before.state) or before.raised_time != after.raised_time
+    if after.raised_time is None or not is_new or not is_abnormal(after.state):
         return [after]
     others = list(others)
     times = [one.first_out_time for one in (*others, after) if one.first_out_time is not None]

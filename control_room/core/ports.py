@@ -5,6 +5,7 @@ Every coroutine of a store raises DatabaseUnavailable when PostgreSQL does not a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from control_room.core.alarms import Alarm, AlarmRule, ProcessChange
@@ -114,5 +115,11 @@ class AlarmStore(Protocol):
 class StatusStore(Protocol):
     """Publishes what the status bar shows."""
 
-    async def publish_status(self, collector: CollectorStatus, links: Sequence[LinkStatus]) -> None:
-        """Replace the collector's and the links' status."""
+    async def publish_status(self, collector: CollectorStatus, links: Sequence[LinkStatus]) -> float | None:
+        """Replace the collector's and the links' status; return how many seconds this clock is ahead of the server's.
+
+        None: the answer's way was too long to tell.
+        """
+
+    async def read_beat(self) -> datetime | None:
+        """Return when a collector said last that it is there, None for never."""

@@ -81,10 +81,10 @@ class RecordBook:
         yield Level.RULE, rule_id
         yield Level.TAG, tag_id
         asset_id = self.assets.get(tag_id)
+        met: set[int] = set()
         # whatever the tree looks like, this ends
-        for _ in range(len(self.parents) + 1):
-            if asset_id is None:
-                break
+        while asset_id is not None and asset_id not in met:
+            met.add(asset_id)
             yield Level.ASSET, asset_id
             asset_id = self.parents.get(asset_id)
         yield Level.MUNICIPALITY, municipality_id

@@ -13,6 +13,7 @@ from control_room.core.alarms import (
     AlarmEvent,
     AlarmRule,
     AlarmState,
+    Corrected,
     Disabled,
     Enabled,
     Happening,
@@ -22,6 +23,7 @@ from control_room.core.alarms import (
     IllegalTransition,
     JournalEntry,
     OutOfService,
+    ProcessEvent,
     Raised,
     ReAlarmed,
     Released,
@@ -39,6 +41,11 @@ from control_room.core.first_out import with_marks
 # so many rows apart the board is kept, so that a jump plays few of them
 _KEPT_EVERY = 2_000
 
+_PROCESS: Mapping[str, Callable[[datetime, float | None, int], ProcessEvent]] = {
+    Happening.RAISED: Raised,
+    Happening.RETURNED: Returned,
+    Happening.CORRECTED: Corrected,
+}
 _PLAIN: Mapping[str, Callable[[datetime, str, str], AlarmEvent]] = {
     Happening.RESET: Reset,
     Happening.UNSHELVED: Unshelved,
@@ -52,11 +59,9 @@ _PLAIN: Mapping[str, Callable[[datetime, str, str], AlarmEvent]] = {
 def event_of(entry: JournalEntry) -> AlarmEvent | None:
     """Return what happened to the alarm, None for a note, which changes nothing."""
     time, person, words = entry.time, entry.person, entry.comment
+    if (happened := _PROCESS.get(entry.happening)) is not None:
+        return happened(time, entry.value, entry.quality)
     match entry.happening:
-        case Happening.RAISED:
-            return Raised(time, entry.value, entry.quality)
-        case Happening.RETURNED:
-            return Returned(time, entry.value, entry.quality)
         case Happening.ACKNOWLEDGED:
             return Acknowledged(time, entry.event_id, person, words)
         case Happening.SHELVED:

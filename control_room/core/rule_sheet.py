@@ -10,11 +10,12 @@ from datetime import date
 from math import isfinite
 from typing import Any
 
-from control_room.core.alarms import AlarmRule, Priority
+from control_room.core.alarms import LIMITS, AlarmKind, AlarmRule, Priority
+from control_room.core.expressions import MAX_LENGTH, BadExpression, Expression, parse_condition, unreadable
 from control_room.core.plant import PlantRule, PlantTag
 from control_room.core.rationalisation import NAMES, Held, Level, Record, Severity, doubts, record_faults
 from control_room.core.rationalisation import TITLES as RECORD_TITLES
-from control_room.core.rule_check import tag_faults
+from control_room.core.rule_check import GROUP_LENGTH, tag_faults
 from control_room.core.tags import Tag
 
 KEYS = ("Municipality", "Tag", "Alarm")
@@ -29,6 +30,9 @@ SETTINGS: Mapping[str, str] = {
     "shelving_limit_s": "Longest shelving (s)",
     "window_s": "Window (s)",
     "re_alarm_s": "Re-alarm (s)",
+    "expression": "Expression",
+    "first_out_group": "First-out group",
+    "is_disabled": "Disabled",
 }
 FIELD_TITLES: Mapping[str, str] = {**SETTINGS, **RECORD_TITLES}
 TITLES = (*KEYS, *FIELD_TITLES.values())
@@ -38,6 +42,7 @@ DAY_S = 86_400.0
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 # which column the words of core/rule_check.py are about
 _ABOUT = (
+    ("an expression", "expression"),
     ("deadband", "deadband"),
     ("on-delay", "on_delay_s"),
     ("off-delay", "off_delay_s"),
@@ -123,9 +128,46 @@ def plain(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell[1:].lstrip(" ").startswith(_FORMULA) else cell
 
 
+def settings_of(rule: AlarmRule) -> dict[str, Any]:
+    """Return the settings by their names; an expression as its text."""
+    found = {name: getattr(rule, name) for name in SETTINGS}
+    return found | {"expression": rule.expression.text if rule.expression else ""}
+
+
+def with_settings(rule: AlarmRule, settings: Mapping[str, Any]) -> AlarmRule:
+    """Return the rule with other settings; what an expression's tags are is known to the database alone."""
+    kept = dict(settings)
+    if "expression" in kept:
+        kept["expression"] = _read_expression(kept["expression"])
+    return replace(rule, **kept)
+
+
+def _read_expression(text: str) -> Expression | None:
+    try:
+        return parse_condition(text) if text else None
+    except BadExpression:
+        return unreadable(text)
+
+
+_MEASURED = LIMITS | {AlarmKind.DEVIATION, AlarmKind.RATE}
+_ONLY: Mapping[str, frozenset[AlarmKind]] = {
+    "limit": _MEASURED | {AlarmKind.STATE, AlarmKind.STALE},
+    "deadband": _MEASURED,
+    "window_s": frozenset({AlarmKind.RATE}),
+    "expression": frozenset({AlarmKind.EXPRESSION}),
+}
+
+
+def names_of(kind: AlarmKind) -> list[str]:
+    """Return the settings that a rule of this kind has, an expression first."""
+    without = {name for name, kinds in _ONLY.items() if kind not in kinds}
+    names = [name for name in SETTINGS if name not in without]
+    return sorted(names, key=lambda name: name != "expression")
+
+
 def cells(line: Line) -> list[str]:
     """Return the row of a rule, in the order of TITLES, harmless to spreadsheets."""
-    settings = [getattr(line.rule, name) for name in SETTINGS]
+    settings = list(settings_of(line.rule).values())
     record = [getattr(line.held.record, name) for name in NAMES]
     values = [line.place, line.tag.key, line.rule.kind.value, *settings, *record]
     return [harmless(value_text(value)) for value in values]
@@ -152,12 +194,6 @@ def _priority(text: str) -> Priority:
     return Priority(int(found))
 
 
-def _message(text: str) -> str:
-    if len(text) > MESSAGE_MAX:
-        raise ValueError(f"has {len(text):,} letters, at most {MESSAGE_MAX} are allowed")
-    return text
-
-
 def _yes(text: str) -> bool:
     if text.casefold() not in ("yes", "no", "true", "false"):
         raise ValueError(f"must be yes or no, is “{text[:40]}”")
@@ -181,17 +217,29 @@ def _seconds(text: str) -> float:
     return number(text, 0, DAY_S)
 
 
+def _text(most: int) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if len(text) > most:
+            raise ValueError(f"has {len(text):,} letters, at most {most:,} are allowed")
+        return text
+
+    return read
+
+
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     "priority": _priority,
     "limit": lambda text: number(text, -1e15, 1e15),
     "deadband": lambda text: number(text, 0, 1e12),
     "on_delay_s": _seconds,
     "off_delay_s": _seconds,
-    "message": _message,
+    "message": _text(MESSAGE_MAX),
     "is_latching": _yes,
     "shelving_limit_s": _seconds,
     "window_s": lambda text: number(text, 1, DAY_S),
     "re_alarm_s": _seconds,
+    "expression": _text(MAX_LENGTH),
+    "first_out_group": _text(GROUP_LENGTH),
+    "is_disabled": _yes,
     "severity": _severity,
     "respond_min": lambda text: number(text, 1e-3, 1440),
     "review_date": _date,
@@ -231,14 +279,8 @@ def as_plant_tag(tag: Tag, rules: Sequence[AlarmRule], tags: Mapping[int, Tag]) 
 
 def _plant_rule(rule: AlarmRule, tags: Mapping[int, Tag]) -> PlantRule:
     other = tags.get(rule.other_tag_id) if rule.other_tag_id is not None else None
-    named = {name: getattr(rule, name) for name in SETTINGS}
-    return PlantRule(
-        kind=rule.kind,
-        other=other.key if other else "",
-        expression=rule.expression.text if rule.expression else "",
-        first_out_group=rule.first_out_group,
-        **named,
-    )
+    named = {name: value for name, value in settings_of(rule).items() if name != "is_disabled"}
+    return PlantRule(kind=rule.kind, other=other.key if other else "", **named)
 
 
 def about(words: str) -> str:
@@ -331,7 +373,7 @@ def _compared(line: Line, name: str, cell: str) -> tuple[Any, Any, bool]:
         raise ValueError("is a formula; write the value itself")
     after = parsed(name, plain(cell))
     if name in SETTINGS:
-        before = getattr(line.rule, name)
+        before = settings_of(line.rule)[name]
         return before, after, before != after
     holds = getattr(line.held.record, name)
     is_own = line.held.sources.get(name, (Level.RULE, 0))[0] is Level.RULE
@@ -343,7 +385,7 @@ def _compared(line: Line, name: str, cell: str) -> tuple[Any, Any, bool]:
 def _doubts(
     line: Line, settings: Mapping[str, tuple[Any, Any]], record: Mapping[str, tuple[Any, Any]]
 ) -> tuple[str, ...]:
-    rule = replace(line.rule, **{name: after for name, (_, after) in settings.items()})
+    rule = _changed(line.rule, settings)
     held = replace(line.held.record, **{name: after for name, (_, after) in record.items()})
     return tuple(doubts(held, rule.priority, rule.on_delay_s))
 
@@ -354,14 +396,18 @@ def _check_tags(known: Known, sheet: Sheet) -> None:
     for one in sheet.differences:
         if one.settings:
             changed.setdefault(one.line.tag.id, {})[one.line.rule.id] = one
-    keys = {tag.key for tag in known.tags.values()} if changed else set()
+    units: dict[int, dict[str, str]] = {}
+    if changed:
+        for tag in known.tags.values():
+            units.setdefault(tag.municipality_id, {})[tag.key] = tag.unit
     for tag_id, ones in changed.items():
-        rules = [_changed(rule, ones.get(rule.id)) for rule in known.rules[tag_id]]
-        for words in tag_faults(as_plant_tag(known.tags[tag_id], rules, known.tags), keys):
+        tag = known.tags[tag_id]
+        rules = [_changed(rule, ones[rule.id].settings) if rule.id in ones else rule for rule in known.rules[tag_id]]
+        for words in tag_faults(as_plant_tag(tag, rules, known.tags), units[tag.municipality_id]):
             first = next((one for one in ones.values() if words.startswith(one.line.rule.kind + " ")), None)
             row = (first or next(iter(ones.values()))).row
-            sheet.fail(row, FIELD_TITLES[about(words)], f"{known.tags[tag_id].key}: {words}.")
+            sheet.fail(row, FIELD_TITLES[about(words)], f"{tag.key}: {words}.")
 
 
-def _changed(rule: AlarmRule, one: Difference | None) -> AlarmRule:
-    return rule if one is None else replace(rule, **{name: after for name, (_, after) in one.settings.items()})
+def _changed(rule: AlarmRule, settings: Mapping[str, tuple[Any, Any]]) -> AlarmRule:
+    return with_settings(rule, {name: after for name, (_, after) in settings.items()})

@@ -12,16 +12,21 @@ from control_room.core.tags import Quantity
 # the connection's name and its protocol: the collector itself answers
 COLLECTOR = "collector"
 DISK_FREE, DATABASE_AWAY, CERTIFICATE_LEFT = "disk.free_percent", "database.away_s", "certificate.left_days"
+CLOCK_AHEAD, ABSENCE = "clock.ahead_s", "absence_s"
+# so long without a beat, and no collector is there
+ABSENT_AFTER_S = 10.0
+# standards of the trade: alarms and events are told apart by the second
+_DRIFT_S, _DRIFT_DELAY_S = 2.0, 30.0
 
 
 def with_collector_tags(plant: Plant, folder: str = "/", certificate: str = "") -> Plant:
-    """Return the plant with the collector's own tags: about the disk that holds `folder`, about the database, and about the
-    PEM file `certificate` on the collector's machine, where one is named.
+    """Return the plant with the collector's own tags: about the disk that holds `folder`, the database, its clock, the time
+    when no collector was there, and the PEM file `certificate` on the collector's machine, where one is named.
 
     For every municipality whose people must hear of it; one that stands for all is enough where one room watches all.
     """
     own = PlantConnection(COLLECTOR, COLLECTOR, {"folder": folder, "certificate": certificate})
-    tags = (_disk(), _database(), _certificate()) if certificate else (_disk(), _database())
+    tags = (_disk(), _database(), _clock(), _absence(), *([_certificate()] if certificate else ()))
     return replace(plant, connections=(*plant.connections, own), tags=(*plant.tags, *tags))
 
 
@@ -50,6 +55,24 @@ def _database() -> PlantTag:
     # not recorded before the database is back; then with the times at which it went and came
     away = PlantRule(AlarmKind.H, Priority.HIGH, 10.0, message="The database did not answer")
     return _tag(DATABASE_AWAY, "Time without the database", "s", 3600.0, away)
+
+
+def _clock() -> PlantTag:
+    words = "The collector's clock is {} that of the database's server"
+    ahead, behind = (
+        PlantRule(kind, Priority.MEDIUM, limit, 0.5, _DRIFT_DELAY_S, _DRIFT_DELAY_S, words.format(how))
+        for kind, limit, how in ((AlarmKind.H, _DRIFT_S, "ahead of"), (AlarmKind.L, -_DRIFT_S, "behind"))
+    )
+    tag = _tag(CLOCK_AHEAD, "Collector's clock ahead of the server's", "s", 10.0, ahead, behind)
+    return replace(tag, low=-10.0)
+
+
+def _absence() -> PlantTag:
+    # said by the collector that takes over, with the times at which there was none
+    absent = PlantRule(
+        AlarmKind.H, Priority.HIGH, ABSENT_AFTER_S, message="No collector was there: nothing was recorded"
+    )
+    return _tag(ABSENCE, "Time without a collector", "s", 3600.0, absent)
 
 
 def _certificate() -> PlantTag:

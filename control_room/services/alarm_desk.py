@@ -6,12 +6,23 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from control_room.core.alarms import PAIRED, AlarmKind, AlarmRule, ProcessChange, ProcessEvent, Raised, Returned
+from control_room.core.alarms import (
+    PAIRED,
+    AlarmKind,
+    AlarmRule,
+    Corrected,
+    ProcessChange,
+    ProcessEvent,
+    Raised,
+    Returned,
+)
 from control_room.core.conditions import Condition, begin_silence, judge, settle
 from control_room.core.errors import PASSING
 from control_room.core.lateness import Known, follow
+from control_room.core.onset import JUDGED, Onset, look_back
 from control_room.core.ports import AlarmStore
 from control_room.core.rules.bad_quality import trusted_value
 from control_room.core.samples import Sample
@@ -44,6 +55,8 @@ class AlarmDesk:
         self._compared: frozenset[int] = frozenset()
         # when the newest of each tag was measured: what is older is history
         self._known: dict[int, Known] = {}
+        # of rules whose condition holds: when it began, as far as late data may tell
+        self._onsets: dict[int, Onset] = {}
         self._due: list[tuple[datetime, int]] = []
         # of each rule in that heap, when it is looked at next: a delay that begins anew needs no second place
         self._awaited: dict[int, datetime] = {}
@@ -69,9 +82,11 @@ class AlarmDesk:
         returns to normal, and so does a cause."""
         by_tag: defaultdict[int, list[AlarmRule]] = defaultdict(list)
         self._suppressions = {one.id: one for one in suppressions}
+        former = self._rules
         # a cause is judged before the alarms of its own tag: what follows from a sample is known before it is announced
         watches = [watch for one in self._suppressions.values() if (watch := one.watch()) is not None]
         self._rules = {rule.id: rule for rule in [*watches, *(rule for rule in rules if not rule.is_disabled)]}
+        self._onsets = {key: one for key, one in self._onsets.items() if self._rules.get(key) == former.get(key)}
         compared: set[int] = set()
         for rule in self._rules.values():
             judged_by = _judged_by(rule)
@@ -121,7 +136,9 @@ class AlarmDesk:
         """Judge samples in order, but for late ones; what changes is recorded by run()."""
         rules_by_tag, conditions, compared, values = self._rules_by_tag, self._conditions, self._compared, self._values
         for sample in samples:
+            known = self._known.get(sample.tag_id)
             if self._is_late(sample):
+                self._look_back(sample)
                 continue
             if sample.tag_id in compared:
                 self._remember(sample)
@@ -129,7 +146,28 @@ class AlarmDesk:
                 before = conditions.get(rule.id, _NORMAL)
                 after, events = judge(rule, before, sample, values.get)
                 if after is not before:
+                    if after.is_raw and not (before.is_raw or before.is_active) and rule.kind in JUDGED:
+                        self._begin_onset(rule.id, after, known)
                     self._accept(rule.id, after, events)
+
+    def _begin_onset(self, rule_id: int, condition: Condition, known: Known | None) -> None:
+        self._onsets.pop(rule_id, None)
+        if rule_id > 0 and known is not None and condition.changed is not None:
+            first = Corrected(condition.changed, condition.value, condition.quality)
+            self._onsets[rule_id] = Onset(known.time, first, first.time)
+
+    def _look_back(self, sample: Sample) -> None:
+        for rule in self._rules_by_tag.get(sample.tag_id, ()):
+            if (onset := self._onsets.get(rule.id)) is not None and self._conditions.get(rule.id, _NORMAL).is_raw:
+                self._onsets[rule.id] = look_back(rule, onset, sample)
+                self._correct(rule.id)
+
+    def _correct(self, rule_id: int) -> None:
+        """Tell when an alarm that stands began, where that is not what was told."""
+        onset = self._onsets.get(rule_id)
+        if onset is not None and onset.event.time != onset.told and self._is_active(rule_id):
+            self._onsets[rule_id] = replace(onset, told=onset.event.time)
+            self._note(rule_id, onset.event)
 
     def know(self, samples: Iterable[Sample]) -> None:
         """Take note of when values of before this desk began were measured: what is older is history also for this one."""
@@ -160,6 +198,7 @@ class AlarmDesk:
             self._await(rule_id, condition.due)
         for event in events:
             self._tell(rule_id, event)
+        self._correct(rule_id)
 
     def _await(self, rule_id: int, due: datetime) -> None:
         awaited = self._awaited.get(rule_id)
@@ -188,9 +227,14 @@ class AlarmDesk:
         # what suppresses others is told first
         for number in self._caused_by.get(rule_id, ()):
             self._tell_cause(number, is_there, event.time)
-        number = self._numbers[rule_id] = self._numbers.get(rule_id, 0) + 1
-        self._changes.append(ProcessChange(rule_id, number, event))
         self.raised += is_there
+        self._note(rule_id, event)
+
+    def _note(self, rule_id: int, event: ProcessEvent) -> None:
+        # an odd number: the condition holds, and a correction leaves it so
+        more = 2 if isinstance(event, Corrected) else 1
+        number = self._numbers[rule_id] = self._numbers.get(rule_id, 0) + more
+        self._changes.append(ProcessChange(rule_id, number, event))
         self._changed.set()
 
     def _tell_cause(self, suppression_id: int, is_there: bool, time: datetime) -> None:

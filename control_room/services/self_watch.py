@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from control_room.core.errors import Refused
 from control_room.core.options import Field
 from control_room.core.ports import Driver, DriverSpec, Item, Sink
 from control_room.core.samples import BAD, BAD_CONFIGURATION, GOOD, Sample
-from control_room.core.system_tags import CERTIFICATE_LEFT, COLLECTOR, DATABASE_AWAY, DISK_FREE
+from control_room.core.system_tags import ABSENCE, CERTIFICATE_LEFT, CLOCK_AHEAD, COLLECTOR, DATABASE_AWAY, DISK_FREE
+from control_room.services.absence import Gap
 
 Clock = Callable[[], datetime]
 PERIOD_S = 2.0
@@ -52,15 +54,46 @@ def left_days(certificate: Path, now: datetime) -> float:
     return float((expires - now) // timedelta(days=1))
 
 
+class Drift:
+    """How far the collector's clock is ahead of the server's, as the last answer told."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._ahead_s: float | None = None
+
+    def take(self, ahead_s: float | None) -> None:
+        """Take what an answer told; None: its way was too long to tell."""
+        if ahead_s is not None:
+            self._ahead_s = ahead_s
+
+    def seconds(self) -> float:
+        """Return it in tenths of a second. Raises ValueError before the first answer."""
+        if self._ahead_s is None:
+            raise ValueError("The server has not told its time yet.")
+        return round(self._ahead_s, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnState:
+    """What the collector knows of itself: whether the database is away, how its clock goes, and when none was there."""
+
+    is_database_away: Callable[[], bool]
+    drift: Drift = field(default_factory=Drift)
+    gap: Gap = field(default_factory=Gap)
+
+
 class SelfWatch:
     """Publishes what changed of the collector's own state, every `PERIOD_S`."""
 
-    def __init__(self, folder: str, certificate: str, items: Sequence[Item], absence: Absence, clock: Clock) -> None:
+    def __init__(self, folder: str, certificate: str, items: Sequence[Item], own: OwnState, clock: Clock) -> None:
         """Watch `items` by their addresses, those of core.system_tags."""
         self._items = tuple(items)
+        self._gap = own.gap
         self._readings: Mapping[str, Callable[[], float]] = {
             DISK_FREE: lambda: free_percent(folder),
-            DATABASE_AWAY: absence.seconds,
+            DATABASE_AWAY: Absence(own.is_database_away, clock).seconds,
+            CLOCK_AHEAD: own.drift.seconds,
+            ABSENCE: lambda: 0.0,
             CERTIFICATE_LEFT: lambda: left_days(Path(certificate), clock()),
         }
         self._clock = clock
@@ -69,6 +102,7 @@ class SelfWatch:
     async def run(self, sink: Sink) -> None:
         """Say link_up, then publish until cancelled."""
         sink.link_up()
+        sink.publish(self._gap.samples(self._items, self._clock()))
         while True:
             sink.publish(self.look())
             await asyncio.sleep(PERIOD_S)
@@ -102,11 +136,10 @@ class SelfWatch:
             return None, BAD
 
 
-def self_watch_spec(is_database_away: Callable[[], bool], clock: Clock) -> DriverSpec:
+def self_watch_spec(own: OwnState, clock: Clock) -> DriverSpec:
     """Return the protocol of the collector's own tags; known only in its process."""
 
     def make(settings: Mapping[str, Any], items: Sequence[Item]) -> Driver:
-        absence = Absence(is_database_away, clock)
-        return SelfWatch(settings["folder"], settings["certificate"], items, absence, clock)
+        return SelfWatch(settings["folder"], settings["certificate"], items, own, clock)
 
     return DriverSpec(COLLECTOR, "Collector", (_FOLDER, _CERTIFICATE), make)

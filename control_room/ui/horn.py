@@ -1,12 +1,15 @@
 """The horn of the seat: sounds by priority until everything is acknowledged or a person silences it."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from PySide6.QtCore import QObject, QSettings, QTimer, Signal
 
-from control_room.core.alarms import Priority
+from control_room.core.alarms import AlarmState, Priority
 from control_room.core.horn import REPEAT_S, Heard, Horn
+from control_room.core.system_tags import ABSENT_AFTER_S
 from control_room.ui.alarm_feed import AlarmFeed
+from control_room.ui.room import Trouble
 from control_room.ui.speaker import QtSpeaker, Speaker
 from widgets.alarm_model import AlarmRow
 from widgets.status_lights import Light
@@ -15,6 +18,8 @@ from widgets.status_lights import Light
 LEAST_PERCENT = 20
 FIRST_PERCENT = 80
 _IS_ON = "horn/is_on"
+# rules are numbered from 1
+_NO_ALARM = 0
 
 
 class SeatHorn(QObject):
@@ -61,6 +66,14 @@ class SeatHorn(QObject):
         """Remember a priority's volume."""
         self._settings.setValue(_volume_key(priority), percent)
 
+    def watch(self, trouble: Trouble | None, now: datetime) -> None:
+        """Sound while nothing on screen is live: an alarm that comes meanwhile is told by nobody."""
+        if trouble is not None and (now - trouble.since).total_seconds() >= ABSENT_AFTER_S:
+            lost = Heard(_NO_ALARM, int(trouble.since.timestamp()), Priority.HIGH, AlarmState.UNACKNOWLEDGED)
+            self._take([lost], ())
+        else:
+            self._take((), [_NO_ALARM])
+
     def silence(self) -> int:
         """Be quiet until something new is raised; return how many alarms that concerns."""
         count = self._horn.silence()
@@ -87,10 +100,13 @@ class SeatHorn(QObject):
         return Light.OK, "on", "Sounds when an alarm is raised. Click for volume and test."
 
     def _hear(self, changed: Iterable[AlarmRow], gone: Iterable[int]) -> None:
-        before = self.state()
-        self._horn.hear(
-            (Heard(row.rule.id, row.alarm.event_id, row.rule.priority, row.alarm.state) for row in changed), gone
+        self._take(
+            [Heard(row.rule.id, row.alarm.event_id, row.rule.priority, row.alarm.state) for row in changed], gone
         )
+
+    def _take(self, changed: Iterable[Heard], gone: Iterable[int]) -> None:
+        before = self.state()
+        self._horn.hear(changed, gone)
         self._follow()
         if self.state() != before:
             self.changed.emit()

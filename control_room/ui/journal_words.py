@@ -16,6 +16,7 @@ from widgets.quality import STATE_WORDS
 HAPPENING_WORDS: Mapping[str, str] = {
     Happening.RAISED: "raised",
     Happening.RETURNED: "returned",
+    Happening.CORRECTED: "beginning corrected",
     Happening.ACKNOWLEDGED: "acknowledged",
     Happening.RESET: "reset",
     Happening.SHELVED: "shelved",

@@ -248,7 +248,9 @@ class MainWindow(QMainWindow):
         self._on_close()
 
     def _tick(self) -> None:
-        self._console.room.tick()
+        room = self._console.room
+        room.tick()
+        self.horn.watch(room.trouble if room.is_configured else None, room.now())
         self.strip.refresh()
         self.trouble_bar.refresh()
         self.shift_button.tick()

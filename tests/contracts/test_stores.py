@@ -18,6 +18,7 @@ from control_room.core.alarms import (
     Alarm,
     AlarmEvent,
     AlarmState,
+    Corrected,
     Disabled,
     Enabled,
     Happening,
@@ -27,6 +28,7 @@ from control_room.core.alarms import (
     IllegalTransition,
     JournalEntry,
     ProcessChange,
+    ProcessEvent,
     Raised,
     Released,
     Reset,
@@ -274,6 +276,30 @@ class AlarmStoreContract:
             2: ("UNACK", 1, 5.0),
         }
 
+    async def test_a_beginning_is_corrected_and_nothing_else(self, rig: AlarmRig) -> None:
+        raised = ProcessChange(1, 1, Raised(at(9), 1.0, 0))
+        earlier, again = ProcessChange(1, 3, Corrected(at(3), 7.0, 0)), ProcessChange(1, 5, Corrected(at(5), 6.0, 0))
+        await rig.store.record([raised])
+        before = (await alarms(rig.store))[1]
+        rig.act(1, Acknowledged(at(10), 1, "ada", "seen"))
+        await rig.store.record([earlier])
+        # told twice is done once
+        await rig.store.record([earlier])
+        after = (await alarms(rig.store))[1]
+        assert (after.raised_time, after.value, after.event_id, after.state) == (at(3), 7.0, 1, AlarmState.ACKNOWLEDGED)
+        assert before.raised_time == at(9)
+        entry = rig.journal()[-1]
+        assert (entry.happening, entry.previous, entry.state) == ("corrected", entry.state, AlarmState.ACKNOWLEDGED)
+        assert (entry.time, entry.trigger, entry.person, entry.event_id) == (at(3), "process", "", 1)
+        assert entry.detail == {"process_number": 3, "was": at(9).isoformat()}
+        await rig.store.record([again])
+        assert [one.happening for one in rig.journal()] == ["raised", "acknowledged", "corrected", "corrected"]
+        # what is gone has no beginning to correct
+        late = [ProcessChange(1, 6, Returned(at(20), 0.0, 0)), ProcessChange(1, 8, Corrected(at(1), 9.0, 0))]
+        await rig.store.record(late)
+        assert rig.journal()[-1].happening == "returned"
+        assert (await alarms(rig.store))[1].raised_time == at(5)
+
     async def test_an_acknowledgement_that_came_meanwhile_stays(self, rig: AlarmRig) -> None:
         raised, returned = changes(1, Raised(START, 1.0, 0), Returned(at(9), 2.0, 0))
         await rig.store.record([raised])
@@ -427,7 +453,7 @@ class Walk:
             words = ""
         except IllegalTransition as fault:
             after, entry, words = alarm, None, str(fault)
-        if isinstance(event, Raised | Returned):
+        if isinstance(event, ProcessEvent):
             await self._rig.store.record([ProcessChange(rule_id, after.process_number, event)])
         else:
             assert self._rig.act(rule_id, event) == words, event
@@ -452,6 +478,7 @@ class Walk:
         events: dict[AlarmEvent, int] = {
             Raised(time, value, quality): 5,
             Returned(time, value, quality): 5,
+            Corrected(time - timedelta(seconds=chosen.randint(1, 50)), value, quality): 3,
             Acknowledged(time, alarm.event_id, "ada", "seen"): 6,
             Acknowledged(time, alarm.event_id - 1, "ada", "seen"): 1,
             Reset(time, "ada", "seen"): 2,
@@ -492,7 +519,7 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def changes(rule_id: int, *events: Raised | Returned) -> list[ProcessChange]:
+def changes(rule_id: int, *events: ProcessEvent) -> list[ProcessChange]:
     """Return what the process does to an alarm that it did nothing to before."""
     return [ProcessChange(rule_id, number, event) for number, event in enumerate(events, 1)]
 
@@ -550,7 +577,7 @@ class TestPostgresAlarmStore(AlarmStoreContract):
         people = open_person(url, "desk 1")
 
         def act(rule_id: int, event: AlarmEvent) -> str:
-            assert not isinstance(event, Raised | Returned)
+            assert not isinstance(event, ProcessEvent)
             if isinstance(event, Held | Released):
                 return _step_as_owner(owner, rule_id, event)
             with people.begin() as connection:

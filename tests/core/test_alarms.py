@@ -15,6 +15,7 @@ from control_room.core.alarms import (
     AlarmKind,
     AlarmRule,
     AlarmState,
+    Corrected,
     Disabled,
     Enabled,
     Held,
@@ -299,6 +300,14 @@ class Life(RuleBasedStateMachine):
     @rule(value=st.floats(allow_nan=False) | st.none())
     def rise(self, value: float | None) -> None:
         self._do(Raised(self._time(), value, 0))
+
+    @rule(seconds=st.integers(1, 1000))
+    def correct(self, seconds: int) -> None:
+        before = self.alarm
+        self._do(Corrected(self._time() - timedelta(seconds=seconds), 3.0, 0))
+        # nothing is raised, announced, acknowledged or ended by it
+        kept = replace(self.alarm, raised_time=before.raised_time, value=before.value, quality=before.quality)
+        assert replace(kept, process_number=before.process_number) == before
 
     @rule()
     def go(self) -> None:

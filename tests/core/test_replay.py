@@ -16,6 +16,7 @@ from control_room.core.alarms import (
     AlarmKind,
     AlarmRule,
     AlarmState,
+    Corrected,
     Happening,
     IllegalTransition,
     JournalEntry,
@@ -39,7 +40,7 @@ RULES = (
     AlarmRule(2, 1, AlarmKind.L, Priority.LOW, is_latching=True),
     AlarmRule(3, 2, AlarmKind.H, Priority.MEDIUM),
 )
-KINDS = 10
+KINDS = 11
 
 
 def event(kind: int, alarm: Alarm, time: datetime) -> AlarmEvent:
@@ -54,6 +55,7 @@ def event(kind: int, alarm: Alarm, time: datetime) -> AlarmEvent:
         TakenOutOfService(time, "eva", "sensor is exchanged", "WO 17"),
         ReturnedToService(time, "eva"),
         ReAlarmed(time),
+        Corrected(time - timedelta(seconds=90), 4.0, 0),
     )
     return made[kind]
 

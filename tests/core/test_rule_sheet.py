@@ -1,5 +1,6 @@
 """Rules as rows of a sheet: read again they are the same, and every fault has its row and column."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -109,8 +110,8 @@ def test_rules_are_checked_beside_the_others_of_their_tag() -> None:
 
 def test_a_rule_with_an_expression_is_checked_with_it() -> None:
     rule = AlarmRule(3, 1, AlarmKind.EXPRESSION, Priority.LOW, expression=parse_condition("tag('T1.level') > 3"))
-    assert tag_faults(as_plant_tag(TAG, [rule], {1: TAG}), {"T1.level"}) == []
-    assert tag_faults(as_plant_tag(TAG, [rule], {1: TAG}), {"T2.level"}) != []
+    assert tag_faults(as_plant_tag(TAG, [rule], {1: TAG}), {"T1.level": "m"}) == []
+    assert tag_faults(as_plant_tag(TAG, [rule], {1: TAG}), {"T2.level": "m"}) != []
 
 
 def test_columns_are_known_and_rows_stand_once() -> None:
@@ -127,3 +128,50 @@ def test_columns_are_known_and_rows_stand_once() -> None:
 def test_faults_are_bounded_and_counted() -> None:
     sheet = read(list(TITLES), *([["x", "y", "z"]] * 1500))
     assert (len(sheet.faults), sheet.fault_count) == (1000, 1500)
+
+
+def test_expression_group_and_disabled_stand_in_the_sheet() -> None:
+    expression = parse_condition("tag('T1.level') > 3 and T1 > 1")
+    rule = AlarmRule(
+        3, 1, AlarmKind.EXPRESSION, Priority.LOW, expression=expression, first_out_group="Pump 1", is_disabled=True
+    )
+    line = Line("north", TAG, rule, Held(Record(), {}))
+    written = dict(zip(TITLES, cells(line), strict=True))
+    assert (written["Expression"], written["First-out group"], written["Disabled"]) == (
+        expression.text,
+        "Pump 1",
+        "yes",
+    )
+    known = Known(
+        {("north", "T1.level", "EXPR"): line}, {1: [rule]}, {1: TAG, 2: replace(TAG, id=2, key="T1", unit="bar")}
+    )
+    head = [*KEYS, "Expression", "First-out group", "Disabled"]
+
+    def said(*values: str) -> Sheet:
+        return list(read_sheet(iter([head, ["north", "T1.level", "EXPR", *values]]), known))[-1]
+
+    assert said(expression.text, "Pump 1", "yes").differences == []
+    [one] = said("T1 > 2", "", "no").differences
+    assert dict(one.settings) == {
+        "expression": (expression.text, "T1 > 2"),
+        "first_out_group": ("Pump 1", ""),
+        "is_disabled": (True, False),
+    }
+    for text, words in (
+        ("T9 > 2", "names 'T9', which is no tag of this plant, at character 1"),
+        ("T1 >", "is not understood at character 1"),
+        ("", "is empty"),
+        ("T1 + 1", "gives a number"),
+        ("tag('T1.level') > T1", "puts bar and m together in tag('T1.level') > T1"),
+    ):
+        [fault] = said(text, "Pump 1", "yes").faults
+        assert fault.column == "Expression"
+        assert words in fault.words
+    # a spreadsheet's formula is none of ours
+    [formula] = said("=T1", "Pump 1", "yes").faults
+    assert "is a formula" in formula.words
+
+
+def test_only_a_rule_with_an_expression_may_have_one() -> None:
+    *_, fault = read([*KEYS, "Expression"], ["north", "T1.level", "L", "T1 > 2"]).faults
+    assert (fault.column, fault.words) == ("Expression", "T1.level: L has an expression, and such a rule has none.")

@@ -66,4 +66,6 @@ def test_what_a_newer_program_wrote_is_left_alone(owner: Engine) -> None:
         import_plant(connection, with_expression(BOTH))
         connection.execute(text("UPDATE alarm_rule SET expression = 'median(a, b, c) > 1' WHERE expression <> ''"))
         [rule] = [one for one in read_configuration(connection).rules if one.kind is AlarmKind.EXPRESSION]
-    assert (rule.expression, rule.inputs) == (None, ())
+    assert rule.expression is not None
+    assert (rule.expression.text, rule.inputs) == ("median(a, b, c) > 1", ())
+    assert rule.expression.value(()) is None

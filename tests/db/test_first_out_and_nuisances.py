@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 import pytest
@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from control_room.core.alarms import (
     Alarm,
     AlarmState,
+    Corrected,
     Happening,
     JournalEntry,
     ProcessChange,
@@ -88,6 +89,13 @@ def marked(alarms: list[Alarm], group: frozenset[int]) -> FirstOut | None:
     return found[0] if found and stands else None
 
 
+def _event(deed: str, alarm: Alarm, now: datetime, chance: Random) -> ProcessEvent:
+    at = now + timedelta(seconds=chance.uniform(-3, 0))
+    if deed == "correct" and alarm.is_active and alarm.raised_time is not None:
+        return Corrected(alarm.raised_time - timedelta(seconds=chance.uniform(-2, 9)), 2.0, 0)
+    return Returned(at, 0.0, 0) if alarm.is_active else Raised(at, 1.0, 0)
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_the_database_marks_as_the_journal_says(
     thread: DatabaseThread, owner: Engine, server: EmbeddedServer, database: str, seed: int
@@ -103,11 +111,10 @@ async def test_the_database_marks_as_the_journal_says(
             known = {one.rule_id: one for one in await store.read_alarms()}
             rule_id = chance.choice(rules)
             alarm = known.get(rule_id, Alarm(rule_id))
-            deed = chance.choice(["process", "process", "acknowledge", "shelve"])
-            if deed == "process":
-                at = START + timedelta(seconds=step + chance.uniform(-3, 0))
-                numbers[rule_id] += 1
-                events = [Returned(at, 0.0, 0) if alarm.is_active else Raised(at, 1.0, 0)]
+            deed = chance.choice(["process", "process", "correct", "acknowledge", "shelve"])
+            if deed in ("process", "correct"):
+                events = [_event(deed, alarm, START + timedelta(seconds=step), chance)]
+                numbers[rule_id] += 2 if isinstance(events[0], Corrected) else 1
                 await store.record([ProcessChange(rule_id, numbers[rule_id], event) for event in events])
             else:
                 one = [(rule_id, alarm.event_id)]

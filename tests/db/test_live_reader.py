@@ -135,7 +135,13 @@ async def test_alarms_are_told_as_they_change(
 
 async def test_the_status_is_told(reader: LiveReader, listener: Listener, thread: DatabaseThread) -> None:
     own = CollectorStatus(START, START, "host", 7, received=5)
-    await PostgresStatusStore(thread).publish_status(own, [LinkStatus(1, LinkState.UP, START)])
+    store = PostgresStatusStore(thread)
+    assert await store.read_beat() is None
+    ahead_s = await store.publish_status(own, [LinkStatus(1, LinkState.UP, START)])
+    # both clocks are this machine's
+    assert ahead_s is not None
+    assert abs(ahead_s) < 0.3
+    assert await store.read_beat() == START
     listener.until(lambda: listener.collector is not None)
     assert (listener.collector, [one.state for one in listener.links]) == (own, [LinkState.UP])
 

@@ -155,6 +155,35 @@ def test_a_record_is_inherited_and_forgotten_where_nothing_of_it_is_left(emil: E
         assert list(read_records(connection).records) == [(Level.MUNICIPALITY, 1)]
 
 
+def test_records_of_every_level_of_a_deep_tree_are_told_and_a_circle_ends(emil: Engine, owner: Engine) -> None:
+    with owner.begin() as connection:
+        # a region above the site, and a chamber between the asset and its tag
+        place = connection.execute(text("SELECT asset_id FROM tag WHERE id = 1")).scalar_one()
+        site = connection.execute(text("SELECT parent_id FROM asset WHERE id = :id"), {"id": place}).scalar_one()
+        add = text("INSERT INTO asset (municipality_id, parent_id, name) VALUES (1, :above, :name) RETURNING id")
+        region = connection.execute(add, {"above": None, "name": "Region"}).scalar_one()
+        chamber = connection.execute(add, {"above": place, "name": "Chamber"}).scalar_one()
+        connection.execute(
+            text("UPDATE asset SET parent_id = :region WHERE id = :site"), {"region": region, "site": site}
+        )
+        connection.execute(text("UPDATE tag SET asset_id = :chamber WHERE id = 1"), {"chamber": chamber})
+    levels = (region, site, place, chamber)
+    change(emil, *(record(Level.ASSET, one, owner=(None, f"Crew {n}")) for n, one in enumerate(levels)))
+    change(emil, record(Level.ASSET, region, cause=(None, "Frost")))
+    with emil.begin() as connection:
+        held = read_records(connection).held(1, 1, 1)
+        noted = read_rule_changes(connection, rule_id=1, count=99)
+    assert (held.record.owner, held.record.cause) == ("Crew 3", "Frost")
+    assert sorted(one.object_id for one in noted) == sorted((*levels, region))
+    with owner.begin() as connection:
+        connection.execute(
+            text("UPDATE asset SET parent_id = :it WHERE id = :region"), {"it": chamber, "region": region}
+        )
+    with emil.begin() as connection:
+        assert len(read_rule_changes(connection, rule_id=1, count=99)) == 5
+        assert read_records(connection).held(1, 1, 1).record == held.record
+
+
 def test_nobody_sees_another_municipalitys_records(emil: Engine, owner: Engine) -> None:
     with owner.begin() as connection:
         write_records(connection, [NamedRecord("elsewhere", Record(owner="Other works"))])

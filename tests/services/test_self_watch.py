@@ -16,10 +16,20 @@ from control_room.core.plant import as_document, from_document, with_link_tags
 from control_room.core.ports import LINK_ADDRESS, LINK_IS_UP, Item
 from control_room.core.rule_check import check_rules
 from control_room.core.samples import BAD, BAD_CONFIGURATION, GOOD, Sample
-from control_room.core.system_tags import CERTIFICATE_LEFT, COLLECTOR, DATABASE_AWAY, DISK_FREE, with_collector_tags
+from control_room.core.system_tags import (
+    ABSENCE,
+    ABSENT_AFTER_S,
+    CERTIFICATE_LEFT,
+    CLOCK_AHEAD,
+    COLLECTOR,
+    DATABASE_AWAY,
+    DISK_FREE,
+    with_collector_tags,
+)
 from control_room.core.tags import Connection
+from control_room.services.absence import Gap
 from control_room.services.alarm_desk import AlarmDesk
-from control_room.services.self_watch import SelfWatch, self_watch_spec
+from control_room.services.self_watch import Drift, OwnState, SelfWatch, self_watch_spec
 from control_room.services.supervisor import Supervisor
 from tests.db.certificates import Authority
 from tests.fakes import START, FakeAlarmStore, FakeClock
@@ -32,8 +42,8 @@ class Watched:
     """A watch whose database can be made to go away."""
 
     def __init__(self, folder: str, items: tuple[Item, ...] = ITEMS, certificate: str = "") -> None:
-        self.is_away, self.clock = False, FakeClock()
-        made = self_watch_spec(lambda: self.is_away, self.clock).make(
+        self.is_away, self.clock, self.drift, self.gap = False, FakeClock(), Drift(), Gap()
+        made = self_watch_spec(OwnState(lambda: self.is_away, self.drift, self.gap), self.clock).make(
             {"folder": folder, "certificate": certificate}, items
         )
         assert isinstance(made, SelfWatch)
@@ -138,7 +148,7 @@ async def test_it_publishes_until_cancelled_and_refuses_what_is_written(disk: Si
 
 @pytest.mark.usefixtures("disk")
 async def test_a_supervisor_keeps_it_as_every_connection() -> None:
-    spec = self_watch_spec(lambda: False, FakeClock())
+    spec = self_watch_spec(OwnState(lambda: False), FakeClock())
     [own] = [one for one in with_collector_tags(plant()).connections if one.driver == spec.key]
     heard: dict[int, Sample] = {}
     is_whole = asyncio.Event()
@@ -164,5 +174,62 @@ def test_a_plant_with_the_collectors_tags_can_be_imported() -> None:
     check_rules(whole.tags)
     assert from_document(as_document(whole)) == whole
     own = [tag for tag in whole.tags if tag.connection == COLLECTOR]
-    assert [tag.address for tag in own] == [DISK_FREE, DATABASE_AWAY, CERTIFICATE_LEFT, "$link"]
-    assert len(with_collector_tags(plant()).tags) == len(plant().tags) + 2
+    assert [tag.address for tag in own] == [DISK_FREE, DATABASE_AWAY, CLOCK_AHEAD, ABSENCE, CERTIFICATE_LEFT, "$link"]
+    assert len(with_collector_tags(plant()).tags) == len(plant().tags) + 4
+
+
+def test_the_clock_is_known_when_the_server_told_its_time(disk: SimpleNamespace) -> None:
+    watched = Watched("/", (Item(5, CLOCK_AHEAD),))
+    assert watched.look() == {5: (None, BAD)}
+    watched.drift.take(-3.26)
+    assert watched.look() == {5: (-3.3, GOOD)}
+    watched.drift.take(None)
+    assert watched.look() == {}
+
+
+async def test_a_drifting_clock_is_an_alarm() -> None:
+    rules = next(tag for tag in with_collector_tags(plant()).tags if tag.address == CLOCK_AHEAD).rules
+    store = FakeAlarmStore()
+    watched = Watched("/", (Item(5, CLOCK_AHEAD),))
+    desk = AlarmDesk(store, watched.clock)
+    own = [
+        AlarmRule(n, 5, one.kind, one.priority, one.limit, one.deadband, one.on_delay_s, one.off_delay_s)
+        for n, one in enumerate(rules, 1)
+    ]
+    desk.use_rules(own)
+    for ahead_s, expected in ((1.9, []), (-2.1, [2]), (0.0, []), (60.0, [1])):
+        watched.drift.take(ahead_s)
+        desk.take(watched.watch.look())
+        watched.clock.pass_s(31.0)
+        await desk.flush()
+        assert [rule_id for rule_id, one in store.alarms.items() if one.is_active] == expected
+
+
+async def test_the_next_collector_journals_that_none_was_there() -> None:
+    clock, store = FakeClock(), FakeAlarmStore()
+    desk = AlarmDesk(store, clock)
+    desk.use_rules([AlarmRule(1, 5, AlarmKind.H, Priority.HIGH, ABSENT_AFTER_S)])
+    gap, items = Gap(), (Item(5, ABSENCE), Item(6, DISK_FREE))
+    last_beat = clock.now
+    gap.found(last_beat)
+    clock.pass_s(300.0)
+    samples = gap.samples(items, clock.now)
+    assert [(one.tag_id, one.value, one.source_time) for one in samples] == [
+        (5, 300.0, last_beat + timedelta(seconds=10)),
+        (5, 0.0, clock.now),
+    ]
+    # a driver that is made anew says nothing twice
+    assert gap.samples(items, clock.now) == []
+    desk.take(samples)
+    await desk.flush()
+    assert [(one.happening, one.time) for one in store.journal] == [
+        ("raised", last_beat + timedelta(seconds=10)),
+        ("returned", clock.now),
+    ]
+
+
+@pytest.mark.parametrize("away_s", [None, 0.5, 9.9])
+def test_a_short_gap_is_none(away_s: float | None) -> None:
+    gap = Gap()
+    gap.found(None if away_s is None else START - timedelta(seconds=away_s))
+    assert gap.samples((Item(5, ABSENCE),), START) == []

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
 from PySide6.QtCore import Qt
@@ -13,6 +14,7 @@ from control_room.core.horn import REPEAT_S
 from control_room.ui.dialogs.sounds import SoundsDialog
 from control_room.ui.horn import LEAST_PERCENT, SeatHorn
 from control_room.ui.main_window import MainWindow
+from control_room.ui.room import Trouble
 from control_room.ui.speaker import NO_DEVICE, QtSpeaker
 from tests.ui.rooms import Stage
 from widgets.status_lights import Light
@@ -172,3 +174,23 @@ def test_a_machine_without_the_library_is_told_what_to_install(monkeypatch: pyte
     made = QtSpeaker()
     made.play(Priority.HIGHEST, 1.0)
     assert "install libpulse0" in made.problem
+
+
+def test_the_horn_sounds_while_no_collector_is_there(seat: MainWindow, stage: Stage, speaker: FakeSpeaker) -> None:
+    stage.fill(0)
+    room = stage.console.room
+    began = room.now()
+    room.tick()
+    lost = Trouble("The collector is silent.", began, is_database=False)
+    seat.horn.watch(lost, began + timedelta(seconds=9))
+    assert speaker.played == []
+    seat.horn.watch(lost, began + timedelta(seconds=10))
+    seat.horn.watch(lost, began + timedelta(seconds=11))
+    assert [priority for priority, _ in speaker.played] == [Priority.HIGH]
+    QTest.keyClick(seat, Qt.Key.Key_F8)
+    assert seat.horn.sounding is None
+    seat.horn.watch(lost, began + timedelta(seconds=12))
+    assert seat.horn.sounding is None
+    seat.horn.watch(None, began + timedelta(seconds=13))
+    seat.horn.watch(Trouble("Again.", began + timedelta(seconds=20), is_database=True), began + timedelta(seconds=31))
+    assert seat.horn.sounding is Priority.HIGH

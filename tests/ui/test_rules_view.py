@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QLineEdit, QPlainTextEdit
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from control_room.core.access import Action, Membership, Person, Role, refusal
-from control_room.core.alarms import AlarmKind
+from control_room.core.alarms import AlarmKind, AlarmRule, Priority
 from control_room.core.errors import Refused
+from control_room.core.expressions import parse_condition
 from control_room.core.ports import Configuration
 from control_room.core.rationalisation import Level, Record, RecordBook, Severity
 from control_room.ui.dialogs.rule import RuleDialog
@@ -248,6 +249,82 @@ def test_a_refusal_of_the_database_is_said_and_nothing_typed_is_lost(dialog: Rul
     assert dialog.save_button.isEnabled()
 
 
+def with_expression(stage: Stage) -> AlarmRule:
+    """Return a rule with an expression that the room knows from now on, of the first tag."""
+    known = stage.console.room.configuration
+    text = "tag('Tank1.level') > 3"
+    rule = AlarmRule(9001, 1, AlarmKind.EXPRESSION, Priority.LOW, message="Together", expression=parse_condition(text))
+    grouped = tuple(replace(one, first_out_group="Pump 1 trip") if one.id == 2 else one for one in known.rules)
+    stage.console.room.use_configuration(replace(known, rules=(*grouped, rule)), ())
+    return rule
+
+
+@pytest.fixture
+def joint(view: RulesView, stage: Stage, qtbot: QtBot) -> RuleDialog:
+    rule = with_expression(stage)
+    qtbot.waitUntil(lambda: not view._turn.isActive())
+    search(view, "together", qtbot)
+    view.table.selectRow(0)
+    QTest.keyClick(view.table, Qt.Key.Key_Return)
+    assert view.dialog is not None
+    assert view.dialog._rule == rule
+    return view.dialog
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("tag('Tank9.level') > 3", "names 'Tank9.level', which is no tag of this plant, at character 1"),
+        ("tag('Tank1.level') >", "is not understood"),
+        ("tag('Tank1.level') + 1", "gives a number"),
+        ("tag('Tank1.level') > tag('Pump1.flow')", "together in tag('Tank1.level') > tag('Pump1.flow')"),
+        ("exec('x')", "calls something else"),
+        ("", "is empty"),
+    ],
+)
+def test_an_expression_is_checked_while_typing(joint: RuleDialog, stage: Stage, typed: str, words: str) -> None:
+    known = stage.console.room
+    assert known.tags[1].unit == "m"
+    other = next(one for one in known.tags.values() if one.unit not in ("", "m") and one.municipality_id == 1)
+    typed, words = (text.replace("Pump1.flow", other.key) for text in (typed, words))
+    QTest.keyClicks(joint.reason, "x")
+    type_into(joint.settings_page.editors["expression"], typed)
+    note = joint.settings_page.notes["expression"]
+    assert words in note.text()
+    assert (joint.save_button.isEnabled(), joint.save_button.toolTip()) == (False, note.text())
+
+
+def test_expression_group_and_disabling_are_saved(joint: RuleDialog, rules: Rules) -> None:
+    type_into(joint.settings_page.editors["expression"], "tag('Tank1.level') > 4")
+    group = setting(joint, "first_out_group")
+    type_into(group, "Pump 9")
+    assert "alone it is always the first" in joint.settings_page.notes["first_out_group"].text()
+    type_into(group, "Pump 1 trip")
+    assert joint.settings_page.notes["first_out_group"].isHidden()
+    completer = group.completer()
+    assert completer is not None
+    model = completer.model()
+    assert model is not None
+    assert [model.index(n, 0).data() for n in range(model.rowCount())] == ["Pump 1 trip"]
+    disabled = joint.settings_page.editors["is_disabled"]
+    assert isinstance(disabled, QCheckBox)
+    disabled.setFocus()
+    QTest.keyClick(disabled, Qt.Key.Key_Space)
+    QTest.keyClicks(joint.reason, "agreed")
+    QTest.mouseClick(joint.save_button, LEFT)
+    [([change], _)] = rules.done
+    assert {name: pair for name, pair in change.settings.items() if pair[0] != pair[1]} == {
+        "expression": ("tag('Tank1.level') > 3", "tag('Tank1.level') > 4"),
+        "first_out_group": ("", "Pump 1 trip"),
+        "is_disabled": (False, True),
+    }
+
+
+def test_a_plain_rule_has_no_expression(dialog: RuleDialog) -> None:
+    assert "expression" not in dialog.settings_page.editors
+    assert {"first_out_group", "is_disabled"} <= dialog.settings_page.editors.keys()
+
+
 def noted(dialog: RuleDialog) -> RuleChange:
     old, new = {"limit": 1.0}, {"limit": 1.2}
     return RuleChange("a", Level.RULE, dialog._rule.id, False, START, "mona", "desk-1", "as reviewed", old, new)
@@ -291,6 +368,15 @@ def test_pictures(
     for tab in range(3):
         view.dialog.tabs.setCurrentIndex(tab)
         assert view.dialog.grab().save(str(gallery / f"{name}-dialog-{tab}.png"))
+    view.dialog.close()
+    with_expression(stage)
+    qtbot.waitUntil(lambda: not view._turn.isActive())
+    search(view, "together", qtbot)
+    view.table.selectRow(0)
+    view.open()
+    type_into(view.dialog.settings_page.editors["expression"], "tag('Tank1.level') > 3 and tag('Tank9.level') > 2")
+    qtbot.wait(50)
+    assert view.dialog.grab().save(str(gallery / f"{name}-dialog-expression.png"))
     search(view, "", qtbot)
     assert window.grab().save(str(gallery / f"{name}.png"))
     assert view.dialog.height() <= 700

@@ -1,7 +1,7 @@
 """One alarm rule: its settings, its rationalisation record with what it inherits, and who changed what."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from control_room.core.alarms import AlarmRule
 from control_room.core.errors import ControlRoomError
 from control_room.core.rationalisation import NAMES, Level, Place, Record, RecordBook, doubts, inherited
 from control_room.core.rule_check import tag_faults
-from control_room.core.rule_sheet import SETTINGS, about, as_plant_tag, value_text
+from control_room.core.rule_sheet import about, as_plant_tag, names_of, settings_of, value_text, with_settings
 from control_room.ui.console import Console
 from control_room.ui.dialogs.rule_page import FieldPage
 from control_room.ui.notice_bar import NoticeBar
@@ -52,7 +52,9 @@ class RuleDialog(QDialog):
         self.setWindowTitle(f"Alarm rule: {row.tag.key} {row.rule.kind}")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(*_SIZE_PX)
-        self.settings_page = FieldPage(list(SETTINGS), self)
+        self._names = names_of(self._rule.kind)
+        self.settings_page = FieldPage(self._names, self)
+        self.settings_page.offer("first_out_group", self._groups())
         self.record_page = FieldPage(list(NAMES), self)
         self.place_box = QComboBox(self)
         self.table: RowTable[RuleChange] = RowTable(
@@ -132,7 +134,18 @@ class RuleDialog(QDialog):
     # --- what it shows
 
     def _settings(self) -> dict[str, Any]:
-        return {name: getattr(self._rule, name) for name in SETTINGS}
+        return {name: value for name, value in settings_of(self._rule).items() if name in self._names}
+
+    def _groups(self) -> list[str]:
+        room, place = self._console.room, self._row.tag.municipality_id
+        tags = {one.id for one in room.tags.values() if one.municipality_id == place}
+        return sorted({one.first_out_group for one in room.rules.values() if one.tag_id in tags} - {""})
+
+    def _group_words(self, name: str, settings: Mapping[str, Any]) -> str:
+        group = settings.get("first_out_group", "")
+        if name == "first_out_group" and group and group not in self._groups():
+            return "No other alarm is in a group of this name yet: alone it is always the first."
+        return ""
 
     def _place(self) -> Place:
         place: Place = self.place_box.currentData() or (Level.RULE, self._rule.id)
@@ -186,8 +199,8 @@ class RuleDialog(QDialog):
         record, record_faults = self.record_page.values()
         faults |= self._rule_faults(settings) if not faults else {}
         why = self._console.shift.why_not(Action.CONFIGURE, self._row.tag.municipality_id)
-        for name in SETTINGS:
-            self.settings_page.say(name, faults.get(name, ""))
+        for name in self._names:
+            self.settings_page.say(name, faults.get(name, "") or self._group_words(name, settings))
         for name in NAMES:
             self.record_page.say(name, record_faults.get(name) or self._above_words(name, record.get(name)))
         self.doubt.setText("\n".join(self._doubts(settings, record)))
@@ -213,16 +226,16 @@ class RuleDialog(QDialog):
 
     def _rule_faults(self, settings: Mapping[str, Any]) -> dict[str, str]:
         room, tag = self._console.room, self._row.tag
-        edited = replace(self._rule, **settings)
+        edited = with_settings(self._rule, settings)
         rules = [edited if one.id == edited.id else one for one in room.rules.values() if one.tag_id == tag.id]
-        keys = {one.key for one in room.tags.values() if one.municipality_id == tag.municipality_id}
+        units = {one.key: one.unit for one in room.tags.values() if one.municipality_id == tag.municipality_id}
         found: dict[str, str] = {}
-        for words in tag_faults(as_plant_tag(tag, rules or [edited], room.tags), keys):
+        for words in tag_faults(as_plant_tag(tag, rules or [edited], room.tags), units):
             found.setdefault(about(words), f"{words[0].upper()}{words[1:]}.")
         return found
 
     def _doubts(self, settings: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
-        if not self._is_read or len(settings) < len(SETTINGS) or len(record) < len(NAMES):
+        if not self._is_read or len(settings) < len(self._names) or len(record) < len(NAMES):
             return []
         records = {**self._book.records, self._place(): Record(**record)}
         held = inherited(records, self._chain).record
@@ -248,15 +261,16 @@ class RuleDialog(QDialog):
             places[Level.RULE, self._rule.id] = [self._pairs(before, settings), {}]
         if self._is_read and record != own:
             places.setdefault(self._place(), [{}, {}])[1] = self._pairs(own, record)
-        self._send([Change(*place, *pairs) for place, pairs in places.items()], replace(self._rule, **settings))
+        self._send([Change(*place, *pairs) for place, pairs in places.items()], with_settings(self._rule, settings))
 
     def undo(self) -> None:
         """Take the chosen change back, as a new change with a reason of its own."""
         if (chosen := self.table.chosen()) is not None:
             wanted = undoing(chosen)
             is_own = chosen.level is Level.RULE and not chosen.is_record
-            after = {name: type(getattr(self._rule, name))(pair[1]) for name, pair in wanted.settings.items()}
-            self._send([wanted], replace(self._rule, **after) if is_own else self._rule)
+            now = settings_of(self._rule)
+            after = {name: type(now[name])(pair[1]) for name, pair in wanted.settings.items()}
+            self._send([wanted], with_settings(self._rule, after) if is_own else self._rule)
 
     def _send(self, changes: list[Change], rule: AlarmRule) -> None:
         if not self._is_sending:
@@ -291,7 +305,7 @@ class RuleDialog(QDialog):
         now = self._console.room.rules.get(self._rule.id)
         if now is None:
             self.notice_bar.say("This rule was removed from the plant meanwhile.")
-        elif now != self._rule and not self._is_sending:
+        elif settings_of(now) != settings_of(self._rule) and not self._is_sending:
             words = "; ".join(difference_words(*_differing(self._rule, now)))
             self.notice_bar.ask(
                 f"Somebody else changed this rule meanwhile: {words}. What you typed is still here.", "Show it"
@@ -299,8 +313,9 @@ class RuleDialog(QDialog):
 
 
 def _differing(old: AlarmRule, new: AlarmRule) -> tuple[dict[str, Any], dict[str, Any]]:
-    names = [name for name in SETTINGS if getattr(old, name) != getattr(new, name)]
-    return {name: getattr(old, name) for name in names}, {name: getattr(new, name) for name in names}
+    before, after = settings_of(old), settings_of(new)
+    names = [name for name in before if before[name] != after[name]]
+    return {name: before[name] for name in names}, {name: after[name] for name in names}
 
 
 def _change_tip(change: RuleChange) -> str:

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from control_room.core.errors import ControlRoomError
 from control_room.core.rationalisation import Level
-from control_room.core.rule_sheet import FAULTS_MAX, SETTINGS, Difference, Fault, Known, Sheet
+from control_room.core.rule_sheet import FAULTS_MAX, Difference, Fault, Known, Sheet, settings_of
 from control_room.ui.console import Console
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
@@ -171,7 +171,7 @@ class RuleImportDialog(QDialog):
 def _change(one: Difference) -> Change:
     rule = one.line.rule
     # the whole row was looked at: whatever somebody else changed of it meanwhile is told
-    settings = {name: (getattr(rule, name), getattr(rule, name)) for name in SETTINGS} | dict(one.settings)
+    settings = {name: (value, value) for name, value in settings_of(rule).items()} | dict(one.settings)
     return Change(Level.RULE, rule.id, settings if one.settings else {}, one.record)
 
 

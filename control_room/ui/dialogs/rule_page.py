@@ -7,6 +7,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QCompleter,
     QFormLayout,
     QLabel,
     QLineEdit,
@@ -20,7 +21,11 @@ from control_room.core.rationalisation import TEXT_MAX, Severity
 from control_room.core.rule_sheet import FIELD_TITLES, parsed, value_text
 
 Editor = QLineEdit | QComboBox | QCheckBox | QPlainTextEdit
-_LONG = ("cause", "consequence", "action")
+_LONG = ("cause", "consequence", "action", "expression")
+_CHECKS: Mapping[str, str] = {
+    "is_latching": "stays until a person resets it",
+    "is_disabled": "nothing judges it: it is never raised",
+}
 _CHOICES: Mapping[str, tuple[str, ...]] = {"priority": ("1", "2", "3", "4"), "severity": ("", *Severity)}
 _LONG_PX = 64
 _LINE_MAX = 500
@@ -67,8 +72,8 @@ class FieldPage(QScrollArea):
             box.addItems(list(_CHOICES[name]))
             box.currentIndexChanged.connect(self.edited)
             return box
-        if name == "is_latching":
-            check = QCheckBox("stays until a person resets it", parent)
+        if name in _CHECKS:
+            check = QCheckBox(_CHECKS[name], parent)
             check.toggled.connect(self.edited)
             return check
         if name in _LONG:
@@ -95,6 +100,15 @@ class FieldPage(QScrollArea):
                     editor.setPlainText(text)
                 else:
                     editor.setText(text)
+
+    def offer(self, name: str, words: Sequence[str]) -> None:
+        """Offer words to a person who types into a field of one line."""
+        editor = self.editors[name]
+        if isinstance(editor, QLineEdit):
+            completer = QCompleter(list(words), editor)
+            completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+            completer.activated.connect(lambda _: self.edited.emit())
+            editor.setCompleter(completer)
 
     def typed(self, name: str) -> str:
         """Return what stands in a field, as a cell of a sheet says it."""
