@@ -115,7 +115,7 @@ class Flooded:
         if self._is_first:
             await asyncio.to_thread(self._import, seat)
         room = seat.room
-        await _until(lambda: len(room.rules) == ALARMS and room.trouble is None and bool(room.links), _READY_S)
+        await _until(lambda: len(room.rules) >= ALARMS and room.trouble is None and bool(room.links), _READY_S)
         await _until(lambda: all(link.state is LinkState.UP for link in room.links.values()), _READY_S)
         if self._is_first:
             await seat.shift.sign_in("omar", WORD)
