@@ -54,6 +54,7 @@ class LocalServer:
     folder: Path
     role: str = "seat"
     _is_closed: bool = False
+    _collector: "subprocess.Popen[bytes] | None" = None
 
     @classmethod
     def open(cls, folder: Path, report: Report, role: str = "seat") -> "LocalServer":
@@ -74,7 +75,9 @@ class LocalServer:
         """Start the database and a collector when they do not run (any more). Raises CannotStart."""
         try:
             self._keep_serving()
-            if not self.participants.processes("collector", "recorder"):
+            # on a busy machine one takes its time until it has joined: no second one meanwhile
+            is_starting = self._collector is not None and self._collector.poll() is None
+            if not is_starting and not self.participants.processes("collector", "recorder"):
                 self._spawn(["collect", "--for-seats", "--data-folder", str(self.folder)])
         except (OSError, subprocess.SubprocessError) as fault:
             raise CannotStart(f"The database or its collector cannot be started: {fault}.") from fault
@@ -91,7 +94,7 @@ class LocalServer:
     def _spawn(self, arguments: Sequence[str]) -> None:
         log.info("Starting: control-room %s", " ".join(arguments))
         # a session of its own: Ctrl-C in the seat's terminal must not end the recording of another seat
-        subprocess.Popen(
+        self._collector = subprocess.Popen(
             command_line(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
         )
 

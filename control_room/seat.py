@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -52,6 +53,8 @@ T = TypeVar("T")
 READ_TIMEOUT_S = 30.0
 RETRY_S = 2.0
 LOCAL_CHECK_S = 2.0
+TIDY_S = 20.0
+TIDY_ALL_S = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,7 @@ class Seat:
         self._live.start()
         self._wants_configuration.set()
         tasks = [asyncio.create_task(self._follow_configuration()), asyncio.create_task(self._keep_local_running())]
+        tasks.append(asyncio.create_task(_keep_tidy(lambda: self.shift.person is None)))
         tasks += [asyncio.create_task(guest.accompany(self)) for guest in guests]
         if not guests:
             self._operations.start(self._welcome())
@@ -235,6 +239,19 @@ def _set_aside() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+async def _keep_tidy(is_unattended: Callable[[], bool]) -> None:
+    """Set aside what came since, as the alarms of a flood; now and then, when nobody is at work, look through everything."""
+    looked = time.monotonic()
+    while True:
+        await asyncio.sleep(TIDY_S)
+        if time.monotonic() > looked + TIDY_ALL_S and is_unattended():
+            looked = time.monotonic()
+            _set_aside()
+        else:
+            gc.collect()
+            gc.freeze()
 
 
 def prepare_display() -> bool:

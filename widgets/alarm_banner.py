@@ -1,8 +1,6 @@
 """The alarm banner: how many alarms of each priority, and the newest that nobody has acknowledged."""
 
-from collections import Counter
-from collections.abc import Sequence
-from heapq import nlargest
+from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import QLineF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -12,6 +10,7 @@ from control_room.core.alarms import Priority
 from widgets.alarm_model import AlarmRow, time_text
 from widgets.alarm_symbol import paint_alarm_symbol
 from widgets.palette import LIGHT, Palette
+from widgets.sorted_rows import SortedRows
 
 HEIGHT = 40
 SYMBOL = 22
@@ -31,10 +30,10 @@ class AlarmBanner(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         """Start without alarms."""
         super().__init__(parent)
-        self._counts: Counter[Priority] = Counter()
-        self._flashing: set[Priority] = set()
+        # what nobody set aside, and of it what nobody acknowledged, the newest first
+        self._heard = _sorted(lambda row: not row.alarm.is_suppressed)
+        self._waiting = _sorted(lambda row: not row.alarm.is_suppressed and row.needs_acknowledgement)
         self._newest: list[AlarmRow] = []
-        self._waiting = 0
         self._palette = LIGHT
         self._is_lit = True
         self._is_known = False
@@ -46,13 +45,12 @@ class AlarmBanner(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(900, HEIGHT)
 
-    def show_rows(self, rows: Sequence[AlarmRow]) -> None:
-        """Show the state of these alarms."""
-        self._counts = Counter(row.rule.priority for row in rows)
-        waiting = [row for row in rows if row.needs_acknowledgement]
-        self._flashing = {row.rule.priority for row in waiting}
-        self._waiting = len(waiting)
-        self._newest = nlargest(_MOST_ENTRIES, waiting, key=AlarmRow.raised_s)
+    def change(self, changed: Iterable[AlarmRow], gone: Iterable[int]) -> None:
+        """Take alarms that are new or other, and the rule ids of those that are gone."""
+        self._heard.change(changed, gone)
+        self._waiting.change(changed, gone)
+        count = len(self._waiting)
+        self._newest = [self._waiting[place] for place in range(min(count, _MOST_ENTRIES))]
         words = "\n".join(
             f"{time_text(row.alarm.raised_time)}  {row.municipality}: {row.message}" for row in self._newest
         )
@@ -69,9 +67,9 @@ class AlarmBanner(QWidget):
     def text(self) -> str:
         """Return the words beside the counts."""
         if not self._is_known:
-            return "not up to date" if self._counts.total() else "alarms not known"
-        if self._waiting:
-            return f"{self._waiting:,} to acknowledge"
+            return "not up to date" if len(self._heard) else "alarms not known"
+        if count := len(self._waiting):
+            return f"{count:,} to acknowledge"
         return "none to acknowledge"
 
     def entries(self) -> list[int]:
@@ -81,7 +79,7 @@ class AlarmBanner(QWidget):
     def set_blink(self, is_lit: bool) -> None:
         """Flash the symbols of what is not acknowledged."""
         self._is_lit = is_lit
-        if self._flashing:
+        if self._newest:
             self.update()
 
     def apply_palette(self, palette: Palette) -> None:
@@ -119,10 +117,10 @@ class AlarmBanner(QWidget):
         painter.end()
 
     def _paint_count(self, painter: QPainter, left: float, priority: Priority) -> None:
-        count = self._counts[priority]
+        count = self._heard.counts[priority]
         top = (HEIGHT - SYMBOL) / 2
         if count:
-            is_lit = self._is_lit or priority not in self._flashing
+            is_lit = self._is_lit or not self._waiting.counts[priority]
             paint_alarm_symbol(painter, QRectF(left, top, SYMBOL, SYMBOL), priority, self._palette, is_lit=is_lit)
         painter.setPen(QColor(self._palette.text if count else self._palette.faint))
         words = f"{count:,}" if count else f"P{int(priority)}: {0 if self._is_known else '?'}"
@@ -158,3 +156,9 @@ class AlarmBanner(QWidget):
             self.alarm_clicked.emit(self._newest[0].rule.id)
         else:
             self.board_wanted.emit()
+
+
+def _sorted(accepts: Callable[[AlarmRow], bool]) -> SortedRows[AlarmRow]:
+    return SortedRows(
+        lambda row: row.rule.id, lambda row: (-row.raised_s(), row.rule.id), accepts, lambda row: row.rule.priority
+    )

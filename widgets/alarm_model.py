@@ -1,18 +1,18 @@
 """The rows of the alarm table and the model that keeps them sorted and filtered.
 
-Changes come in batches. A few are put in their places one by one, so that selection and place are kept for nothing; in
-a flood the whole is sorted anew, a few milliseconds for 10,000 rows where a sorting proxy takes seconds.
+Changes come in batches. A few are told row by row, so that selection and place are kept for nothing; many are told as a
+whole. Another order or filter of very many rows is made a little in each turn of the event loop, behind the one that is
+shown, which is kept up to date meanwhile: 250,000 rows never hold up a frame.
 """
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter
+from time import perf_counter
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
 from control_room.core.alarms import LIMITS, Alarm, AlarmKind, AlarmRule, AlarmState, Priority
@@ -20,14 +20,18 @@ from control_room.core.samples import Sample
 from control_room.core.tags import Tag
 from widgets.hold_words import aside_text, hold_lines, left_text
 from widgets.quality import STATE_WORDS, explanation
+from widgets.sorted_rows import SortedRows, SortKey
 from widgets.value_cell import aged_text
 
 Index = QModelIndex | QPersistentModelIndex
 Present = Callable[[int], Sample | None]
-SortKey = tuple[Any, ...]
 _ROLE = Qt.ItemDataRole
-# with more changes at once than this, sorting anew is cheaper than moving rows
+# with more changes at once than this, telling the view of the whole is cheaper than of each
 _FEW = 20
+# with more rows than this, sorting is spread over many turns
+_MANY = 5_000
+_TURN_S = 0.008
+_DROPPED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +197,9 @@ class AlarmFilter:
 
 
 class AlarmModel(QAbstractTableModel):
-    """Alarms in order. `present` gives the newest sample of a tag as it may be shown."""
+    """Alarms in order. `present` gives the newest sample of a tag as it may be shown. Signal sorted(): all are in order."""
+
+    sorted = Signal()
 
     def __init__(self, present: Present, now: Callable[[], datetime], parent: QWidget | None = None) -> None:
         """Start empty, unfiltered, in the board's own order."""
@@ -201,26 +207,54 @@ class AlarmModel(QAbstractTableModel):
         self.present = present
         self.now = now
         self._all: dict[int, AlarmRow] = {}
-        self._rows: list[AlarmRow] = []
-        self._keys: list[SortKey] = []
-        self._key_of: dict[int, SortKey] = {}
         self._filter = AlarmFilter()
-        # how many there are on the board (None) and in each list of what is set aside
-        self.counts: Counter[AlarmState | None] = Counter()
         self._sorted_by = SYMBOL
         self._is_reversed = False
+        self._rows = self._order()
+        # while very many rows are sorted: their new order, and the rules whose rows it lacks
+        self._next: SortedRows[AlarmRow] | None = None
+        self._lacking: Iterator[int] = iter(())
+        self._left: SortedRows[AlarmRow] | None = None
+        self._turn = QTimer(self, interval=0)
+        self._turn.timeout.connect(self._go_on)
+        # how many there are on the board (None) and in each list of what is set aside
+        self.counts: Counter[AlarmState | None] = Counter()
         # without the column for who acknowledged, the state says it
         self.is_narrow = False
 
     @property
     def rows(self) -> Sequence[AlarmRow]:
-        """Return what is shown, in its order."""
-        return self._rows
+        """Return what is shown, in its order; for one of very many rows ask `row`."""
+        return self._rows.all()
+
+    def row(self, place: int) -> AlarmRow:
+        """Return what is shown at a place."""
+        return self._rows[place]
+
+    @property
+    def shown(self) -> int:
+        """Return how many rows are shown."""
+        return len(self._rows)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many of what is shown wait to be acknowledged."""
+        return sum(count for (_, is_waiting), count in self._rows.counts.items() if is_waiting)
+
+    @property
+    def municipality_ids(self) -> set[int]:
+        """Return where what is shown belongs."""
+        return {number for (number, _), count in self._rows.counts.items() if count}
 
     @property
     def all_count(self) -> int:
         """Return how many alarms the list has, those that the filter hides included."""
         return self.counts[self._filter.shelf]
+
+    @property
+    def is_sorting(self) -> bool:
+        """Return whether another order or filter is on its way; what is shown meanwhile is the one before, up to date."""
+        return self._next is not None
 
     def change(self, changed: Sequence[AlarmRow], gone: Sequence[int]) -> None:
         """Take rows that are new or other, and the rule ids of those that are gone."""
@@ -228,8 +262,12 @@ class AlarmModel(QAbstractTableModel):
         self.counts.subtract(shelf_of(row) for row in before if row is not None)
         self.counts.update(shelf_of(row) for row in changed)
         self._all.update((row.rule.id, row) for row in changed)
+        if self._next is not None:
+            self._next.change(changed, gone)
         if len(changed) + len(gone) > _FEW:
-            self._merge(changed, {*gone, *(row.rule.id for row in changed)})
+            self.beginResetModel()
+            self._rows.change(changed, gone)
+            self.endResetModel()
             return
         for rule_id in gone:
             self._take_out(rule_id)
@@ -253,59 +291,68 @@ class AlarmModel(QAbstractTableModel):
 
     def place_of(self, rule_id: int) -> int | None:
         """Return an alarm's row, None when it is not shown."""
-        key = self._key_of.get(rule_id)
-        return None if key is None else self._place(key)
+        return self._rows.place_of(rule_id)
 
-    def _place(self, key: SortKey) -> int:
-        place = bisect_left(self._keys, key)
-        return len(self._keys) - 1 - place if self._is_reversed else place
-
-    def _key(self, row: AlarmRow) -> SortKey:
-        return (*COLUMNS[self._sorted_by].key(row), *board_order(row))
+    def _order(self) -> SortedRows[AlarmRow]:
+        first = COLUMNS[self._sorted_by].key
+        return SortedRows(
+            lambda row: row.rule.id,
+            lambda row: (*first(row), *board_order(row)),
+            self._filter.accepts,
+            lambda row: (row.tag.municipality_id, row.needs_acknowledgement),
+            is_reversed=self._is_reversed,
+        )
 
     def _rebuild(self) -> None:
-        self._merge(list(self._all.values()), set(self._all))
+        """Sort all rows anew: a few at once, very many a little in each turn, so that nobody waits for the screen."""
+        self._next, self._lacking = self._order(), iter(list(self._all))
+        if len(self._all) <= _MANY:
+            self._sort_until(None)
+        else:
+            self._turn.start()
 
-    def _merge(self, changed: Sequence[AlarmRow], touched: set[int]) -> None:
-        """Sort in what changed; what is not `touched` is in order already, which Python's sorting makes use of."""
+    def _go_on(self) -> None:
+        if self._next is not None:
+            self._sort_until(perf_counter() + _TURN_S)
+        elif self._left is None or not self._left.drop_some(_DROPPED):
+            self._left = None
+            self._turn.stop()
+
+    def _sort_until(self, end_s: float | None) -> None:
+        assert self._next is not None
+        for rule_id in self._lacking:
+            row = self._all.get(rule_id)
+            # what changed since stands there already
+            if row is not None and rule_id not in self._next:
+                self._next.put(row)
+            if end_s is not None and perf_counter() > end_s:
+                return
+        self._show_next(self._next)
+
+    def _show_next(self, rows: SortedRows[AlarmRow]) -> None:
         self.beginResetModel()
-        rows = self._rows[::-1] if self._is_reversed else self._rows
-        pairs = [(key, row) for key, row in zip(self._keys, rows, strict=True) if row.rule.id not in touched]
-        pairs += [(self._key(row), row) for row in changed if self._filter.accepts(row)]
-        pairs.sort(key=itemgetter(0))
-        self._keys = [key for key, _ in pairs]
-        self._rows = [row for _, row in pairs]
-        self._key_of = {row.rule.id: key for key, row in pairs}
-        if self._is_reversed:
-            self._rows.reverse()
+        self._left, self._rows, self._next = self._rows, rows, None
         self.endResetModel()
+        self.sorted.emit()
 
     def _take_out(self, rule_id: int) -> None:
-        key = self._key_of.pop(rule_id, None)
-        if key is None:
-            return
-        place = self._place(key)
-        self.beginRemoveRows(QModelIndex(), place, place)
-        del self._rows[place]
-        del self._keys[bisect_left(self._keys, key)]
-        self.endRemoveRows()
+        place = self._rows.place_of(rule_id)
+        if place is not None:
+            self.beginRemoveRows(QModelIndex(), place, place)
+            self._rows.take_out(rule_id)
+            self.endRemoveRows()
 
     def _put(self, row: AlarmRow) -> None:
-        key, before = self._key(row), self._key_of.get(row.rule.id)
-        is_wanted = self._filter.accepts(row)
-        if key == before and is_wanted:
-            place = self._place(key)
-            self._rows[place] = row
-            self.dataChanged.emit(self.index(place, 0), self.index(place, len(COLUMNS) - 1))
+        before = self._rows.place_of(row.rule.id)
+        if before is not None and self._rows.stays(row):
+            self._rows.put(row)
+            self.dataChanged.emit(self.index(before, 0), self.index(before, len(COLUMNS) - 1))
             return
         self._take_out(row.rule.id)
-        if is_wanted:
-            at = bisect_left(self._keys, key)
-            place = len(self._keys) - at if self._is_reversed else at
+        place = self._rows.place_for(row)
+        if place is not None:
             self.beginInsertRows(QModelIndex(), place, place)
-            self._keys.insert(at, key)
-            self._rows.insert(place, row)
-            self._key_of[row.rule.id] = key
+            self._rows.put(row)
             self.endInsertRows()
 
     # --- what Qt asks

@@ -1,10 +1,11 @@
 """The alarm table: a view that paints the rows of its model with a delegate and keeps selection and place in a flood."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
-from PySide6.QtCore import QModelIndex, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -39,6 +40,7 @@ Occurrence = tuple[int, int]
 _ROW_PX = 27
 _SYMBOL_PX = 21
 _PAD_PX = 7
+_LOOK_MS = 100
 # a narrower table leaves out the tag's name, which the message mostly repeats, and who acknowledged
 _WIDE_PX = 1450
 
@@ -52,7 +54,7 @@ class _RowDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         table = self._table
-        row = table.board.rows[index.row()]
+        row = table.board.row(index.row())
         palette, column, box = table.colours, index.column(), option.rect
         is_selected = table.selectionModel().isRowSelected(index.row(), QModelIndex())
         if is_selected:
@@ -102,8 +104,10 @@ class _Kept:
 
 
 class AlarmTable(QTableView):
-    """The table. Signals: menu_wanted(place on screen) for the selected alarms, row_activated(rule id), arranged()."""
+    """The table. Signals: menu_wanted(place on screen) for the selected alarms, row_activated(rule id), arranged(), and
+    seen_changed() soon after other rows can be seen."""
 
+    seen_changed = Signal()
     menu_wanted = Signal(QPoint)
     arranged = Signal()
     row_activated = Signal(int)
@@ -127,6 +131,11 @@ class AlarmTable(QTableView):
         self.board.modelAboutToBeReset.connect(self._keep)
         self.setModel(self.board)
         self.board.modelReset.connect(self._give_back)
+        self._look = QTimer(self, singleShot=True, interval=_LOOK_MS)
+        self._look.timeout.connect(self.seen_changed)
+        for news in (self.board.modelReset, self.board.rowsInserted, self.board.rowsRemoved, self.board.dataChanged):
+            news.connect(self._look_soon)
+        self.verticalScrollBar().valueChanged.connect(self._look_soon)
         self.board.rowsInserted.connect(lambda _, first, last: self._hold_still(first, last - first + 1))
         self.board.rowsRemoved.connect(lambda _, first, last: self._hold_still(first, first - last - 1))
         self.setItemDelegate(_RowDelegate(self))
@@ -134,7 +143,11 @@ class AlarmTable(QTableView):
         self._lay_out_header()
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(lambda at: self.menu_wanted.emit(self.viewport().mapToGlobal(at)))
-        self.activated.connect(lambda index: self.row_activated.emit(self.board.rows[index.row()].rule.id))
+        self.activated.connect(lambda index: self.row_activated.emit(self.board.row(index.row()).rule.id))
+
+    def _look_soon(self) -> None:
+        if not self._look.isActive():
+            self._look.start()
 
     def _set_up(self) -> None:
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -166,6 +179,7 @@ class AlarmTable(QTableView):
             self._is_wide = is_wide
             if not self._is_arranged:
                 self._use_widths(is_wide)
+        self._look_soon()
         super().resizeEvent(event)
 
     def _use_widths(self, is_wide: bool) -> None:
@@ -199,9 +213,10 @@ class AlarmTable(QTableView):
 
     def chosen(self) -> list[AlarmRow]:
         """Return the selected alarms in the order of the rows."""
-        return [
-            self.board.rows[number] for number in sorted(index.row() for index in self.selectionModel().selectedRows())
-        ]
+        chosen = self.selectionModel().selection()
+        spans = sorted((chosen.at(number).top(), chosen.at(number).bottom()) for number in range(chosen.count()))
+        # a span of some cells of a row only is none that a person can make here
+        return [self.board.row(number) for top, bottom in spans for number in range(top, bottom + 1)]
 
     def choose(self, rule_id: int) -> bool:
         """Select an alarm's row and show it; return whether it is shown at all."""
@@ -218,6 +233,12 @@ class AlarmTable(QTableView):
         chosen = self.selectionModel().selectedRows(MESSAGE)
         if chosen and not any(seen.intersects(self.visualRect(index)) for index in chosen):
             self.scrollTo(min(chosen, key=QModelIndex.row))
+
+    def seen(self, around: int = 0) -> list[AlarmRow]:
+        """Return the rows that can be seen, and so many before and after them."""
+        last = self.rowAt(self.viewport().height() - 1)
+        end = self.board.shown if last < 0 else min(self.board.shown, last + 1 + around)
+        return [self.board.row(place) for place in range(max(0, self.rowAt(0) - around), end)]
 
     def show_present(self) -> None:
         """Paint the present values anew, and of what is shelved the time that is left."""
@@ -250,7 +271,7 @@ class AlarmTable(QTableView):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        if not self.board.rows:
+        if not self.board.shown:
             painter = QPainter(self.viewport())
             painter.setPen(QColor(self.colours.label))
             painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self.empty_words)
@@ -264,29 +285,35 @@ class AlarmTable(QTableView):
             bar.setValue(bar.value() + more)
 
     def _keep(self) -> None:
-        top, current = self.rowAt(0), self.currentIndex()
-        rows = self.board.rows
+        top, current, board = self.rowAt(0), self.currentIndex(), self.board
         self._kept = _Kept(
             [_occurrence(row) for row in self.chosen()],
-            rows[top].rule.id if 0 < top < len(rows) else None,
-            _occurrence(rows[current.row()]) if current.isValid() else None,
+            board.row(top).rule.id if 0 < top < board.shown else None,
+            _occurrence(board.row(current.row())) if current.isValid() else None,
         )
 
     def _give_back(self) -> None:
         kept, model = self._kept, self.selectionModel()
         flag = model.SelectionFlag
-        for occurrence in kept.chosen:
-            if (index := self._index_of(occurrence)) is not None:
-                model.select(index, flag.Select | flag.Rows)
+        places = (index.row() for one in kept.chosen if (index := self._index_of(one)) is not None)
+        model.select(self._spans(sorted(places)), flag.Select | flag.Rows)
         if kept.current is not None and (index := self._index_of(kept.current)) is not None:
             model.setCurrentIndex(index, flag.NoUpdate)
         if kept.top is not None and (place := self.board.place_of(kept.top)) is not None:
             self.scrollTo(self.board.index(place, SYMBOL), QAbstractItemView.ScrollHint.PositionAtTop)
 
+    def _spans(self, places: Iterable[int]) -> QItemSelection:
+        """Return the places, in order, as few spans: Qt takes long over many."""
+        chosen = QItemSelection()
+        for _, numbered in groupby(enumerate(places), lambda one: one[1] - one[0]):
+            span = [place for _, place in numbered]
+            chosen.select(self.board.index(span[0], SYMBOL), self.board.index(span[-1], BY))
+        return chosen
+
     def _index_of(self, occurrence: Occurrence) -> QModelIndex | None:
         """Return where the occurrence stands; a later one of the same rule is another, which nobody has chosen."""
         place = self.board.place_of(occurrence[0])
-        if place is None or _occurrence(self.board.rows[place]) != occurrence:
+        if place is None or _occurrence(self.board.row(place)) != occurrence:
             return None
         return self.board.index(place, SYMBOL)
 

@@ -1,6 +1,6 @@
 """The navigation tree: municipality → site → asset → tag, with live values and the alarms below each branch."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import dropwhile, islice
@@ -114,7 +114,7 @@ class TagTreeModel(QAbstractItemModel):
         self.now = now
         self._root = Branch("", None)
         self._leaves: dict[int, Branch] = {}
-        self._marks: Marks = {}
+        self._marks: dict[int, Mark] = {}
         self._palette = LIGHT
         self._icons: dict[tuple[Priority, bool, bool], QIcon] = {}
         self.is_lit = True
@@ -144,11 +144,12 @@ class TagTreeModel(QAbstractItemModel):
         self.show_alarms(marks)
         self.endResetModel()
 
-    def show_alarms(self, marks: Marks) -> None:
-        """Roll up the alarms of each tag: only what changed since, because in a flood this is asked often."""
-        before, self._marks = self._marks, marks
-        for tag_id in before.keys() | marks.keys():
-            old, new = before.get(tag_id), marks.get(tag_id)
+    def show_alarms(self, marks: Marks, touched: Iterable[int] | None = None) -> None:
+        """Roll up the alarms of each tag; `touched`: the only tags that may have others than before, as in a flood."""
+        for tag_id in self._marks.keys() | marks.keys() if touched is None else touched:
+            old, new = self._marks.pop(tag_id, None), marks.get(tag_id)
+            if new is not None:
+                self._marks[tag_id] = new
             if old != new:
                 self._count(tag_id, old, -1)
                 self._count(tag_id, new, +1)
@@ -413,9 +414,9 @@ class TagTree(QWidget):
         left = self.view.columnViewportPosition(VALUE)
         self.view.viewport().update(left, 0, self.view.columnWidth(VALUE), self.view.viewport().height())
 
-    def show_alarms(self, marks: Marks) -> None:
-        """Show the most urgent alarm of each tag, rolled up."""
-        self.model.show_alarms(marks)
+    def show_alarms(self, marks: Marks, touched: Iterable[int] | None = None) -> None:
+        """Show the most urgent alarm of each tag, rolled up; `touched`: the only tags with others than before."""
+        self.model.show_alarms(marks, touched)
         self.view.viewport().update()
 
     def set_blink(self, is_lit: bool) -> None:

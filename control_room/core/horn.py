@@ -4,6 +4,7 @@ Silence is no acknowledgement: it holds for the occurrences that were heard, and
 acknowledged, returned, shelved or out of service is not heard (ISA-18.2, the table of states).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -51,27 +52,33 @@ class Horn:
         """Know of no alarm."""
         self._audible: dict[int, Heard] = {}
         self._silenced: dict[int, int] = {}
+        # of each priority, how many are to be heard: a flood asks after each change
+        self._loud: Counter[Priority] = Counter()
 
     def hear(self, changed: Iterable[Heard], gone: Iterable[int] = ()) -> None:
         """Take what changed on the board, and the rule ids of what left it."""
         for rule_id in gone:
             self._forget(rule_id)
         for one in changed:
+            is_silenced = self._silenced.get(one.rule_id) == one.event_id
+            self._forget(one.rule_id)
             if one.state in AUDIBLE:
                 self._audible[one.rule_id] = one
-                if self._silenced.get(one.rule_id) != one.event_id:
-                    self._silenced.pop(one.rule_id, None)
-            else:
-                self._forget(one.rule_id)
+                if is_silenced:
+                    self._silenced[one.rule_id] = one.event_id
+                else:
+                    self._loud[one.priority] += 1
 
     def _forget(self, rule_id: int) -> None:
-        self._audible.pop(rule_id, None)
-        self._silenced.pop(rule_id, None)
+        before = self._audible.pop(rule_id, None)
+        if self._silenced.pop(rule_id, None) is None and before is not None:
+            self._loud[before.priority] -= 1
 
     def silence(self) -> int:
         """Be quiet about every occurrence that could be heard; return how many that were."""
         before = len(self._silenced)
         self._silenced = {one.rule_id: one.event_id for one in self._audible.values()}
+        self._loud.clear()
         return len(self._silenced) - before
 
     @property
@@ -82,7 +89,7 @@ class Horn:
     @property
     def sounding(self) -> Priority | None:
         """Return the most urgent priority that is to be heard, None for quiet."""
-        return min((one.priority for one in self._audible.values() if one.rule_id not in self._silenced), default=None)
+        return min((priority for priority, count in self._loud.items() if count), default=None)
 
 
 def sound(priority: Priority) -> bytes:

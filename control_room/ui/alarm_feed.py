@@ -1,6 +1,7 @@
 """The alarm feed: alarms with all that is said of them, in gathered changes, for banner, board, tree and map."""
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -11,6 +12,8 @@ from control_room.ui.words import municipality_name
 from widgets.alarm_model import AlarmRow
 
 GATHER_MS = 250
+# so many at once do not hold up a frame; the others follow in the next turns
+_AT_ONCE = 250
 _LOUD = (AlarmState.UNACKNOWLEDGED, AlarmState.LATCHED_UNACKNOWLEDGED)
 Marks = dict[int, tuple[Priority, AlarmState]]
 
@@ -27,17 +30,15 @@ class AlarmFeed(QObject):
         self.rows: dict[int, AlarmRow] = {}
         # of each tag with alarms: priority and state of the one that presses most
         self.marks: Marks = {}
+        # the tags whose marks the last change may have changed
+        self.touched: set[int] = set()
         self._by_tag: dict[int, dict[int, AlarmRow]] = {}
         self._waiting: set[int] = set()
         self._nuisances: Mapping[int, str] = {}
         self._gathering = QTimer(self, singleShot=True, interval=GATHER_MS)
-        self._gathering.timeout.connect(self.flush)
+        self._gathering.timeout.connect(self._tell_some)
         room.alarms_changed.connect(self._gather)
         room.configuration_changed.connect(self._configured)
-
-    def heard(self) -> list[AlarmRow]:
-        """Return the rows of alarms that nobody set aside."""
-        return [row for row in self.rows.values() if not row.alarm.is_suppressed]
 
     def name_nuisances(self, found: Mapping[int, str]) -> None:
         """Say of each rule by which word its alarm is a nuisance, and of all others that they are none."""
@@ -47,9 +48,19 @@ class AlarmFeed(QObject):
         self.flush()
 
     def flush(self) -> None:
-        """Tell now what was gathered."""
+        """Tell now what was gathered, all of it."""
         self._gathering.stop()
         waiting, self._waiting = self._waiting, set()
+        self._tell(waiting)
+
+    def _tell_some(self) -> None:
+        some = set(islice(self._waiting, _AT_ONCE))
+        self._waiting -= some
+        self._tell(some)
+        if self._waiting:
+            self._gathering.start(0)
+
+    def _tell(self, waiting: set[int]) -> None:
         if not waiting or not self._room.is_configured:
             return
         before = [self.rows.pop(rule_id) for rule_id in waiting if rule_id in self.rows]
@@ -59,7 +70,7 @@ class AlarmFeed(QObject):
         self.changed.emit(changed, [row.rule.id for row in before if row.rule.id not in self.rows])
 
     def _mark(self, before: Iterable[AlarmRow], after: Iterable[AlarmRow]) -> None:
-        touched = set()
+        touched = self.touched = set()
         for row in before:
             self._by_tag.get(row.tag.id, {}).pop(row.rule.id, None)
             touched.add(row.tag.id)
@@ -68,8 +79,6 @@ class AlarmFeed(QObject):
                 continue
             self._by_tag.setdefault(row.tag.id, {})[row.rule.id] = row
             touched.add(row.tag.id)
-        # made anew, so that whoever kept the old one can compare
-        self.marks = dict(self.marks)
         for tag_id in touched:
             if rows := self._by_tag.get(tag_id, {}).values():
                 pressing = min(rows, key=_pressing)
@@ -81,7 +90,7 @@ class AlarmFeed(QObject):
     def _gather(self, alarms: Iterable[Alarm]) -> None:
         self._waiting.update(alarm.rule_id for alarm in alarms)
         if not self._gathering.isActive():
-            self._gathering.start()
+            self._gathering.start(GATHER_MS)
 
     def _configured(self) -> None:
         self._waiting.update(self.rows, self._room.alarms)

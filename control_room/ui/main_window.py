@@ -154,7 +154,8 @@ class MainWindow(QMainWindow):
         self.strip.horn_wanted.connect(self.open_sounds)
         self.horn.changed.connect(self._show_horn)
         self._show_horn()
-        console.alarms.changed.connect(lambda *_: self.banner.show_rows(console.alarms.heard()))
+        console.alarms.changed.connect(self.banner.change)
+        self.banner.change(console.alarms.rows.values(), [])
         for news in (console.room.status_changed, console.room.alarms_changed, console.room.configuration_changed):
             news.connect(self._show_trouble)
         console.blink.changed.connect(self.banner.set_blink)

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,20 +20,19 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from PySide6.QtCore import QObject, QTimer
 from sqlalchemy import Connection, text
 
 from control_room.seat import Seat, SeatOptions, prepare_display, run_seat, value_widgets
 from control_room.ui.wire_clock import WireClock
 from db.engine import make_engine
 from db.tag_store import import_plant
+from tests.benchmarks.frames import FrameClock
 from tests.benchmarks.load import Load, load_plant, opc_ua_load, running
 from tests.servers import free_port
 
 TAGS = 2_500
 RATES = (1_000, 5_000, 10_000)
 WARM_UP_S = 8.0
-TURN_MS = 5
 POLL_S = 0.5
 # the load's values begin with 1, a tag's value before it with 0
 _STORED = text(
@@ -57,32 +55,6 @@ def _in_process(rate: int, seconds: float) -> dict[str, Any]:
         raise RuntimeError(done.stderr[-2_000:])
     row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return row
-
-
-class FrameClock(QObject):
-    """Notes how long each turn of the event loop lets a timer of 5 ms wait."""
-
-    def __init__(self) -> None:
-        """Begin to note."""
-        super().__init__()
-        self.turns_ms = array("f")
-        self._last = time.perf_counter()
-        self._timer = QTimer(self, interval=TURN_MS)
-        self._timer.timeout.connect(self._turn)
-        self._timer.start()
-
-    def _turn(self) -> None:
-        now = time.perf_counter()
-        self.turns_ms.append((now - self._last) * 1_000)
-        self._last = now
-
-    def begin_again(self) -> None:
-        """Forget what was noted."""
-        del self.turns_ms[:]
-
-    def stop(self) -> None:
-        """Note no more."""
-        self._timer.stop()
 
 
 class Measurement:

@@ -50,7 +50,7 @@ def running(target: Callable[..., None], *arguments: Any) -> Iterator[Load]:
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=target, args=(*arguments, theirs), daemon=True)
     process.start()
-    assert ours.poll(120), "the load did not start"
+    assert ours.poll(400), "the load did not start"
     ours.recv()
     try:
         yield Load(ours)
@@ -138,8 +138,15 @@ def mqtt_load(port: int, tags: int, rate: int, pipe: "Connection[Any, Any]") -> 
     time.sleep(60)
 
 
-def load_plant(protocol: str, port: int, tags: int) -> Plant:
-    """Return the document of a load: tags with four limits each, none of which is ever passed."""
+# none of them is ever passed
+_FAR_LIMITS = tuple(
+    PlantRule(kind, Priority.LOW, limit, 1.0, 1.0, 1.0)
+    for kind, limit in ((AlarmKind.HH, 2e12), (AlarmKind.H, 1e12), (AlarmKind.L, -1e12), (AlarmKind.LL, -2e12))
+)
+
+
+def load_plant(protocol: str, port: int, tags: int, rules: tuple[PlantRule, ...] = _FAR_LIMITS) -> Plant:
+    """Return the document of a load: tags with these rules each."""
     settings: dict[str, Any] = {
         "endpoint": f"opc.tcp://127.0.0.1:{port}/load",
         "publish_ms": 100.0,
@@ -148,10 +155,6 @@ def load_plant(protocol: str, port: int, tags: int) -> Plant:
     if protocol == "mqtt":
         settings = {"host": "127.0.0.1", "port": port, "base_topic": "load"}
     address = "ns=2;s=v{}" if protocol == "opc_ua" else "load/d{}/data#value"
-    rules = tuple(
-        PlantRule(kind, Priority.LOW, limit, 1.0, 1.0, 1.0)
-        for kind, limit in ((AlarmKind.HH, 2e12), (AlarmKind.H, 1e12), (AlarmKind.L, -1e12), (AlarmKind.LL, -2e12))
-    )
     return Plant(
         key=f"load-{protocol}",
         name=f"Load {protocol}",

@@ -176,3 +176,12 @@ def test_the_feed_tells_what_changed_and_what_is_gone(room: Room, clock: FakeClo
     room.take_alarms(found[1:], True)
     feed.flush()
     assert told == [(5, []), (4, [found[0].rule_id])]
+
+
+def test_a_flood_is_told_in_portions_and_none_of_it_is_forgotten(room: Room, qtbot: QtBot) -> None:
+    feed, told = AlarmFeed(room), list[int]()
+    feed.changed.connect(lambda changed, gone: told.append(len(changed)))
+    room.take_alarms([Alarm(number, True, False, 1, START) for number in range(1_000)], False)
+    qtbot.waitUntil(lambda: len(feed.rows) == 1_000)
+    assert max(told) <= 250
+    assert sum(told) == 1_000

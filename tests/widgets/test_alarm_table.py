@@ -216,3 +216,41 @@ def test_enter_opens_the_row(table: AlarmTable, qtbot: QtBot) -> None:
     with qtbot.waitSignal(table.row_activated) as told:
         QTest.keyClick(table, Qt.Key.Key_Return)
     assert told.args == [table.board.rows[1].rule.id]
+
+
+def test_very_many_rows_are_sorted_turn_by_turn_while_the_board_goes_on(model: AlarmModel, qtbot: QtBot) -> None:
+    rows = {one.rule.id: one for one in many(8_000)}
+    model.change(list(rows.values()), [])
+    model.sort(RAISED)
+    with qtbot.waitSignal(model.sorted):
+        model.sort(RAISED, Qt.SortOrder.DescendingOrder)
+        assert model.is_sorting
+        # what is shown meanwhile is in the order of before, and up to date
+        changed = [row(number, Priority.HIGHEST, 9_000 + number) for number in (5, 9_001, 77)]
+        rows |= {one.rule.id: one for one in changed}
+        del rows[6]
+        model.change(changed, [6])
+        assert ids(model)[:3] == [9_001, 77, 5]
+    wanted = sorted(rows.values(), key=lambda one: (one.raised_s(), -int(one.rule.priority), -one.rule.id))
+    assert ids(model) == [one.rule.id for one in wanted]
+    assert all(model.place_of(rule_id) == place for place, rule_id in enumerate(ids(model)))
+
+
+def test_a_filter_of_very_many_rows_takes_back_the_one_before(model: AlarmModel, qtbot: QtBot) -> None:
+    model.change(many(8_000), [])
+    with qtbot.waitSignal(model.sorted):
+        model.use_filter(AlarmFilter("tank 77"))
+        model.use_filter(AlarmFilter("tank 7999"))
+    assert ids(model) == [7_999]
+    assert (model.shown, model.waiting, model.municipality_ids) == (1, 1, {1})
+    with qtbot.waitSignal(model.sorted):
+        model.use_filter(AlarmFilter())
+    assert model.waiting == 8_000
+
+
+def test_all_of_many_rows_stay_chosen_in_a_flood(table: AlarmTable) -> None:
+    table.board.change(many(3_000), [])
+    table.selectAll()
+    table.board.change([row(10_000 + number, Priority.HIGHEST, 5_000) for number in range(50)], [])
+    assert {one.rule.id for one in table.chosen()} == set(range(3_000))
+    assert table.selectionModel().selection().count() < 10

@@ -57,6 +57,8 @@ STANDARD_COMMENTS = (
     "Handed over to the next shift",
 )
 LOAD_MS = 5_000
+# so many rows beside those that are seen have their present values too: scrolling meets them
+_AROUND = 30
 _LOAD_TIP = (
     f"Announced in the last ten minutes. About {ACCEPTABLE} is acceptable, {MANAGEABLE} can be managed; more than "
     f"{FLOOD_ABOVE} are a flood, until they are fewer than {FLOOD_ENDS_BELOW} (ISA-18.2, EEMUA 191)."
@@ -185,6 +187,8 @@ class AlarmsView(QWidget):
         self.all_button.clicked.connect(self.ask_all)
         self.notice_bar.confirmed.connect(self._acknowledge_asked)
         table.selectionModel().selectionChanged.connect(self._count)
+        table.board.sorted.connect(self._count)
+        table.seen_changed.connect(self._watch_seen)
         table.menu_wanted.connect(self._open_menu)
         table.row_activated.connect(lambda rule_id: self._jump_to_trend([console.alarms.rows[rule_id]]))
         console.alarms.changed.connect(self._on_alarms)
@@ -225,11 +229,14 @@ class AlarmsView(QWidget):
 
     def _on_alarms(self, changed: list[AlarmRow], gone: list[int]) -> None:
         self.table.board.change(changed, gone)
-        self._console.live_tags.watch(_KEY, (row.tag.id for row in self._console.alarms.rows.values()))
         self._count()
 
+    def _watch_seen(self) -> None:
+        """Want the present values of the rows that can be seen, and of those around them."""
+        self._console.live_tags.watch(_KEY, {row.tag.id for row in self.table.seen(_AROUND)})
+
     def _on_samples(self, samples: Sequence[object]) -> None:
-        if self.table.board.rows:
+        if self.table.board.shown:
             self.table.show_present()
 
     def _fill_areas(self) -> None:
@@ -269,22 +276,22 @@ class AlarmsView(QWidget):
         board = self.table.board
         for number, (shelf, title) in enumerate(_SHELVES):
             self.shelves.setTabText(number, f"{title} {board.counts[shelf]:,}")
-        waiting = sum(row.needs_acknowledgement for row in board.rows)
-        shown = len(board.rows)
+        waiting, shown = board.waiting, board.shown
         of_all = "" if shown == board.all_count else f" of {board.all_count:,}"
-        self.counts.setText(f"{shown:,}{of_all} shown, {waiting:,} to ack.")
+        sorting = "Sorting … " if board.is_sorting else ""
+        self.counts.setText(f"{sorting}{shown:,}{of_all} shown, {waiting:,} to ack.")
         self.counts.setToolTip(f"{shown:,}{of_all} alarms shown, {waiting:,} of them to acknowledge")
-        chosen = [row for row in self.table.chosen() if row.needs_acknowledgement]
-        _allow(self.acknowledge_button, _ACK_TIP, bool(chosen), self._why_not(chosen or board.rows))
-        _allow(self.all_button, _ALL_TIP, waiting > 0, self._why_not(board.rows))
+        chosen = {row.tag.municipality_id for row in self.table.chosen() if row.needs_acknowledgement}
+        _allow(self.acknowledge_button, _ACK_TIP, bool(chosen), self._why_not(chosen or board.municipality_ids))
+        _allow(self.all_button, _ALL_TIP, waiting > 0, self._why_not(board.municipality_ids))
         self.table.say_when_empty(self._empty_words())
 
-    def _why_not(self, rows: Sequence[AlarmRow]) -> str:
-        """Return why none of the rows may be acknowledged; what may only be in part is answered row by row."""
+    def _why_not(self, municipality_ids: set[int]) -> str:
+        """Return why nothing there may be acknowledged; what may only be in part is answered row by row."""
         shift = self._console.shift
-        if not rows:
+        if not municipality_ids:
             return shift.why_nowhere(Action.ACKNOWLEDGE)
-        return shift.why_in_none(Action.ACKNOWLEDGE, (row.tag.municipality_id for row in rows))
+        return shift.why_in_none(Action.ACKNOWLEDGE, municipality_ids)
 
     def _empty_words(self) -> str:
         room, board = self._console.room, self.table.board

@@ -28,7 +28,7 @@ class NavigationView(QWidget):
         room, tree, jumps = console.room, self.tree, console.jumps
         room.configuration_changed.connect(self._configured)
         room.samples_changed.connect(self._on_samples)
-        console.alarms.changed.connect(lambda *_: tree.show_alarms(console.alarms.marks))
+        console.alarms.changed.connect(lambda *_: tree.show_alarms(console.alarms.marks, console.alarms.touched))
         console.blink.changed.connect(tree.set_blink)
         console.theme.changed.connect(tree.apply_palette)
         jumps.tree_wanted.connect(tree.select)
