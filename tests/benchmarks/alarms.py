@@ -3,7 +3,8 @@ flood through the state machine of the database beside bare rows of the same jou
 
 The plain loop compares each value with the limits of its tag and knows neither delays nor quality. In the flood every alarm is
 raised and returned; the machine judges each, writes alarm and journal, and wakes the seats once a batch. The bare way inserts
-the journal's rows alone, in batches of the same size.
+the journal's rows alone, in batches of the same size. At last 500 transitions a second go on for the time that was asked for
+(`--seconds 300`): how far behind they fall, and how the memory of the collector's side grows meanwhile.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
+import psutil
 from sqlalchemy import Connection, Engine, text
 
 from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, Priority, ProcessChange, Raised, Returned
@@ -33,7 +35,7 @@ from db.worker import DatabaseThread
 from tests.db.people import count_ids
 
 T = TypeVar("T")
-ALARMS, BATCH = 10_000, 500
+ALARMS, BATCH, SUSTAINED = 10_000, 500, 500
 RULES, SAMPLES = 100_000, 200_000
 _BARE = text("""
     INSERT INTO alarm_journal (rule_id, event_id, happening, previous_state, state, trigger, source_time, value, quality,
@@ -43,7 +45,7 @@ _BARE = text("""
 
 def run(seconds: float, rates: list[int] | None) -> list[dict[str, Any]]:
     """Return a row of the rules and one of the flood: figures, those of the plain way, and the ratio."""
-    del seconds, rates
+    del rates
     with tempfile.TemporaryDirectory(prefix="control-room-benchmark-") as name:
         Path(name).chmod(0o755)
         server = open_embedded(Path(name), lambda _: None)
@@ -55,9 +57,10 @@ def run(seconds: float, rates: list[int] | None) -> list[dict[str, Any]]:
                 count_ids(connection)
                 import_plant(connection, _plant())
             thread = DatabaseThread(make_engine(server.url("collector"), "benchmark"), "benchmark")
-            row = _measure(PostgresAlarmStore(thread), owner)
+            store = PostgresAlarmStore(thread)
+            rows = [_judge(), _judge_expressions(), _measure(store, owner), asyncio.run(_sustain(store, seconds))]
             thread.close()
-            return [_judge(), _judge_expressions(), row]
+            return rows
         finally:
             server.stop()
 
@@ -190,6 +193,31 @@ def _measure(store: PostgresAlarmStore, owner: Engine) -> dict[str, Any]:
         "transitions_per_s": len(rows) / own_s,
         "bare_rows_per_s": len(rows) / bare_s,
         "ratio_to_bare": own_s / bare_s,
+    }
+
+
+async def _sustain(store: PostgresAlarmStore, seconds: float) -> dict[str, Any]:
+    """Record SUSTAINED transitions a second, in ten batches, through a store; memory counts from a fifth of the time on."""
+    own, begun, told, behind_s, first_mb = psutil.Process(), time.monotonic(), 0, 0.0, 0.0
+    numbers = dict.fromkeys(range(1, ALARMS + 1), 2)
+    while (due_s := told / SUSTAINED) < seconds:
+        await asyncio.sleep(max(0.0, begun + due_s - time.monotonic()))
+        now, batch = datetime.now(UTC), list[ProcessChange]()
+        for place in range(told, told + SUSTAINED // 10):
+            rule_id = place % ALARMS + 1
+            number = numbers[rule_id] = numbers[rule_id] + 1
+            event = Raised(now, 1.0, 0) if number % 2 else Returned(now, 0.0, 0)
+            batch.append(ProcessChange(rule_id, number, event))
+        await store.record(batch)
+        told += len(batch)
+        behind_s = max(behind_s, time.monotonic() - begun - told / SUSTAINED)
+        if not first_mb and told / SUSTAINED > seconds / 5:
+            first_mb = own.memory_info().rss / 1e6
+    return {
+        "sustained_transitions": told,
+        "sustained_per_s": told / (time.monotonic() - begun),
+        "furthest_behind_s": behind_s,
+        "growth_mb": own.memory_info().rss / 1e6 - first_mb,
     }
 
 
