@@ -22,9 +22,10 @@ from control_room.core.system_tags import with_collector_tags
 from control_room.demo_people import FIRST, make_people, told, words_of
 from control_room.local_server import command_line
 from control_room.seat import Seat, SeatOptions, run_seat, value_widgets
-from control_room.simulator.records import records_of
+from control_room.simulator.records import COMMENTS, records_of
 from control_room.ui.pictures import save_pictures
 from control_room.ui.wire_clock import WireClock
+from db.comments import write_comments
 from db.embedded import folder_lock
 from db.engine import make_engine, translated
 from db.participants import Participants
@@ -195,6 +196,7 @@ def _import(seat: Seat, plants: list[Plant]) -> None:
     for plant in map(with_collector_tags, plants):
         seat.as_owner(partial(import_plant, plant=plant))
         seat.as_owner(partial(write_records, records=records_of(plant)))
+        seat.as_owner(partial(write_comments, key=plant.key, setting=COMMENTS))
 
 
 def run_demo(options: DemoOptions) -> int:

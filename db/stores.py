@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from control_room.core.alarms import Alarm, Hold, HoldKind, OutOfService, ProcessChange, Raised, Shelving
+from control_room.core.alarms import Alarm, Hold, HoldKind, OutOfService, ProcessChange, Raised, Shelving, StickyNote
 from control_room.core.ports import Configuration
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
@@ -232,6 +232,9 @@ def as_alarm(row: Row[Any]) -> Alarm:
         quality=row.quality,
         first_out_time=row.first_out_time,
         holds=tuple(_hold(key, kept) for key, kept in sorted(row.holds.items())),
+        note=StickyNote(row.note["words"], row.note["by"], datetime.fromisoformat(row.note["at"]))
+        if row.note
+        else None,
     )
 
 

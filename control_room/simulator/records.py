@@ -2,12 +2,17 @@
 
 from datetime import date
 
-from control_room.core.alarms import AlarmKind
+from control_room.core.alarms import AlarmKind, Priority
+from control_room.core.comments import CommentSetting
 from control_room.core.plant import Plant, PlantTag
 from control_room.core.rationalisation import Record, Severity
 from control_room.core.tags import Quantity
 from db.rationalisation import NamedRecord
 
+# what the demo's municipalities demand and offer, beside what holds everywhere
+COMMENTS = CommentSetting(
+    frozenset({Priority.HIGHEST}), ("Crew is on the way", "Standby pump started", "Sample taken by hand")
+)
 _REVIEW = date(2027, 3, 31)
 _LOW = frozenset({AlarmKind.L, AlarmKind.LL})
 _LEVEL_LOW = Record(
