@@ -13,6 +13,7 @@ from db.rationalisation import NamedRecord
 COMMENTS = CommentSetting(
     frozenset({Priority.HIGHEST}), ("Crew is on the way", "Standby pump started", "Sample taken by hand")
 )
+NOTE = "Valve sticks: call the fitter before a reset."
 _REVIEW = date(2027, 3, 31)
 _LOW = frozenset({AlarmKind.L, AlarmKind.LL})
 _LEVEL_LOW = Record(

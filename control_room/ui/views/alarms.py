@@ -23,6 +23,7 @@ from control_room.core.alarms import SUPPRESSED, AlarmState, Priority
 from control_room.core.errors import ControlRoomError
 from control_room.ui.acknowledging import Acknowledging
 from control_room.ui.alarm_deeds import AlarmDeeds
+from control_room.ui.alarm_notes import AlarmNotes
 from control_room.ui.board_memory import BoardMemory, Filter
 from control_room.ui.board_views import BoardViews
 from control_room.ui.comment_rules import CommentLine, CommentRules
@@ -80,6 +81,7 @@ class AlarmsView(QWidget):
         self.deeds = AlarmDeeds(
             self, console, self.notice_bar, lambda: self.comment.text().strip(), partial(self._tell, deed="done")
         )
+        self.notes = AlarmNotes(self, console, self.notice_bar)
         self._lay_out()
         self._connect()
         self.table.apply_palette(console.theme.palette)
@@ -126,6 +128,7 @@ class AlarmsView(QWidget):
         # every other deed by the menu of the keyboard, with the letters of its lines
         self._action("What may be done", "Shift+F10", self._open_menu_by_key)
         self._action("Filter by words", "Ctrl+F", self._begin_to_filter)
+        self._action("Note that stays", "Ctrl+Shift+N", self._edit_note)
         self._action("Standard and demanded comments", "Alt+K", self.open_comments)
         self._action("Show everything", "Esc", self._show_everything)
         for number in range(len(_SHELVES)):
@@ -381,6 +384,11 @@ class AlarmsView(QWidget):
     def _acknowledge(self, rows: Sequence[AlarmRow]) -> None:
         self.acknowledging.begin(rows, self.acknowledge_button, self.all_button)
 
+    def _edit_note(self) -> None:
+        if chosen := self.table.chosen():
+            self.table.show_chosen()
+            self.notes.edit(chosen[0])
+
     def open_comments(self) -> None:
         """Show which comments are demanded and offered."""
         CommentsDialog(self, self._console, self.rules).open()
@@ -426,6 +434,7 @@ class AlarmsView(QWidget):
         menu.addAction(self.acknowledge_action)
         menu.addAction(self.why_action)
         self.deeds.fill(menu, chosen)
+        self.notes.fill(menu, chosen)
         menu.addSeparator()
         menu.addAction("Comments…", self.open_comments)
         menu.addAction("Open trend", lambda: self._jump_to_trend(chosen))
