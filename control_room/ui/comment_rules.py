@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from PySide6.QtCore import QObject, QStringListModel, Qt, Signal
+from PySide6.QtCore import QObject, QStringListModel, Qt, QTimer, Signal
 from PySide6.QtWidgets import QCompleter, QLineEdit, QWidget
 
 from control_room.core.comments import CommentBook
@@ -23,7 +23,9 @@ class CommentRules(QObject):
         super().__init__(parent)
         self._console = console
         self.book = CommentBook()
-        console.room.configuration_changed.connect(self.refresh)
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self.refresh)
+        console.room.configuration_changed.connect(self._soon.start)
 
     def refresh(self) -> None:
         """Read the settings anew."""

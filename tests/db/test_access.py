@@ -130,6 +130,7 @@ ROWS_OF = (
     "SELECT 1 FROM read_rule_changes({rule}, 9)",
     "SELECT 1 FROM read_alarm_events('2000-01-01', '2100-01-01', 99) WHERE {rule} = ANY (rules)",
     "SELECT 1 FROM read_standing('2100-01-01') WHERE rule_id = {rule}",
+    "SELECT 1 FROM read_set_aside('2100-01-01') WHERE rule_id = {rule}",
     "SELECT 1 FROM search_journal('{{}}', NULL, 1000) WHERE rule_id = {rule}",
     'SELECT 1 FROM search_journal(\'{{"text": "n", "municipality": {place}}}\', NULL, 1000) WHERE rule_id = {rule}',
     "SELECT 1 FROM read_opening('{{}}', '2100-01-01') WHERE rule_id = {rule}",

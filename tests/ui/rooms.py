@@ -41,7 +41,7 @@ from control_room.ui.operations import Operations
 from control_room.ui.room import Room
 from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
-from db.alarm_figures import read_events, read_standing
+from db.alarm_figures import read_events, read_set_aside, read_standing
 from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_nuisances, read_occurrences
 from db.comments import read_comments
 from db.history import read_history
@@ -439,6 +439,7 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
         search_journal: lambda wanted, before, limit: [],
         read_events: lambda begin, end: no_events(),
         read_standing: lambda at: [],
+        read_set_aside: lambda at: [],
     }
     reading, acting = FakeThread(answers), FakeThread({acknowledge: all_done})
 

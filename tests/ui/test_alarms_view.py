@@ -516,6 +516,7 @@ def test_a_rule_in_words(rule: AlarmRule, words: str) -> None:
 
 
 def test_standard_comments_are_offered_by_any_of_their_words(view: AlarmsView) -> None:
+    view.rules.refresh()
     completer = view.comment.completer()
     assert completer is not None
     completer.setCompletionPrefix("INFORMED")

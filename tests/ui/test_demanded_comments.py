@@ -36,6 +36,7 @@ def view(stage: Stage, qtbot: QtBot) -> AlarmsView:
     made.resize(1400, 400)
     made.show()
     stage.fill()
+    made.rules.refresh()
     stage.acting.asked.clear()
     return made
 
