@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QLabel, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from control_room.core.alarm_kpis import DAY_S, Events, Kpis
 from control_room.core.errors import ControlRoomError
@@ -60,11 +60,11 @@ class AlarmFiguresView(QWidget):
         self.areas: RowTable[AreaNow] = RowTable(
             (
                 RowColumn("Area", self._area_name, 150, 1),
-                RowColumn("10 min", lambda one: f"{one.load.count:,}", 56, key=lambda one: one.load.count),
+                RowColumn("10 min", lambda one: f"{one.load.count:,}", 64, key=lambda one: one.load.count),
                 RowColumn("Flood since", _flood_words, 92),
-                RowColumn("Standing", lambda one: f"{one.standing:,}", 72, key=lambda one: one.standing),
+                RowColumn("Standing", lambda one: f"{one.standing:,}", 80, key=lambda one: one.standing),
                 RowColumn("Stale", lambda one: f"{one.stale:,}", 52, key=lambda one: one.stale),
-                RowColumn("Shelved", lambda one: f"{one.shelved:,}", 66, key=lambda one: one.shelved),
+                RowColumn("Shelved", lambda one: f"{one.shelved:,}", 76, key=lambda one: one.shelved),
                 RowColumn("Suppr.", lambda one: f"{one.suppressed:,}", 60, key=lambda one: one.suppressed),
                 RowColumn("Out", lambda one: f"{one.out_of_service:,}", 46, key=lambda one: one.out_of_service),
             ),
@@ -73,11 +73,11 @@ class AlarmFiguresView(QWidget):
         )
         self.figures: RowTable[Figure] = RowTable(
             (
-                RowColumn("Figure", lambda one: one.title, 180, 3),
+                RowColumn("Figure", lambda one: one.title, 190, 3),
                 RowColumn("Value", lambda one: one.value, 70),
                 RowColumn("Target", lambda one: one.target, 96),
                 RowColumn("", _sign, 70),
-                RowColumn("Remark", lambda one: one.what, 60, 2),
+                RowColumn("Remark", lambda one: one.what, 50, 2),
             ),
             lambda one: one.title,
             is_sortable=False,
@@ -86,7 +86,7 @@ class AlarmFiguresView(QWidget):
         self.top: RowTable[Top] = RowTable(
             (
                 RowColumn("Most frequent, last 24 h", lambda one: self._alarm_name(one[0]), 160, 1),
-                RowColumn("Announced", lambda one: f"{one[1]:,}", 80),
+                RowColumn("Announced", lambda one: f"{one[1]:,}", 100),
             ),
             lambda one: one[0],
             is_sortable=False,
@@ -96,9 +96,13 @@ class AlarmFiguresView(QWidget):
 
     def _lay_out(self) -> None:
         whole = QSplitter(Qt.Orientation.Horizontal, self)
-        for table in (self.areas, self.figures, self.top):
-            whole.addWidget(table)
-        whole.setSizes([5, 5, 3])
+        right = QTabWidget(self)
+        right.addTab(self.figures, "Figures")
+        right.addTab(self.top, "Most frequent")
+        whole.addWidget(self.areas)
+        whole.addWidget(right)
+        whole.setStretchFactor(0, 1)
+        whole.setStretchFactor(1, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(4)

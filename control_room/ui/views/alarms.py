@@ -35,6 +35,7 @@ from control_room.ui.view_spec import Place, ViewSpec
 from db.alarm_journal import AlarmAnswer, read_load, read_nuisances
 from widgets.alarm_model import COLUMNS, MESSAGE, AlarmFilter, AlarmRow, shelf_of, time_text
 from widgets.alarm_table import AlarmTable
+from widgets.column_list import ColumnList
 from widgets.quality import STATE_WORDS
 
 _KEY = "alarms"
@@ -128,6 +129,7 @@ class AlarmsView(QWidget):
         # every other deed by the menu of the keyboard, with the letters of its lines
         self._action("What may be done", "Shift+F10", self._open_menu_by_key)
         self._action("Filter by words", "Ctrl+F", self._begin_to_filter)
+        self._action("Columns", "Ctrl+Shift+C", self.open_columns)
         self._action("Note that stays", "Ctrl+Shift+N", self._edit_note)
         self._action("Standard and demanded comments", "Alt+K", self.open_comments)
         self._action("Show everything", "Esc", self._show_everything)
@@ -194,6 +196,7 @@ class AlarmsView(QWidget):
         console.shift.changed.connect(self._count)
         console.shift.changed.connect(self._use_columns)
         table.arranged.connect(self._keep_columns)
+        table.header.list_wanted.connect(self.open_columns)
         console.blink.changed.connect(table.set_blink)
         console.theme.changed.connect(table.apply_palette)
         self._load_timer = QTimer(self, interval=LOAD_MS)
@@ -388,6 +391,10 @@ class AlarmsView(QWidget):
         if chosen := self.table.chosen():
             self.table.show_chosen()
             self.notes.edit(chosen[0])
+
+    def open_columns(self) -> None:
+        """Show the columns as a list to be arranged by keys."""
+        ColumnList(self.table.header, self).open()
 
     def open_comments(self) -> None:
         """Show which comments are demanded and offered."""
