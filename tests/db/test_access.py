@@ -130,7 +130,7 @@ ROWS_OF = (
     "SELECT 1 FROM read_rule_changes({rule}, 9)",
     "SELECT 1 FROM read_alarm_events('2000-01-01', '2100-01-01', 99) WHERE {rule} = ANY (rules)",
     "SELECT 1 FROM read_standing('2100-01-01') WHERE rule_id = {rule}",
-    "SELECT 1 FROM read_set_aside('2100-01-01') WHERE rule_id = {rule}",
+    "SELECT 1 FROM read_set_aside('2002-01-01') WHERE rule_id = {rule}",
     "SELECT 1 FROM search_journal('{{}}', NULL, 1000) WHERE rule_id = {rule}",
     'SELECT 1 FROM search_journal(\'{{"text": "n", "municipality": {place}}}\', NULL, 1000) WHERE rule_id = {rule}',
     "SELECT 1 FROM read_opening('{{}}', '2100-01-01') WHERE rule_id = {rule}",
@@ -167,7 +167,12 @@ JOURNAL = (
     "INSERT INTO alarm_journal (rule_id, event_id, happening, previous_state, state, trigger, source_time, quality, alarm_limit,"
     " priority, message) SELECT id, 1, 'raised', 'NORM', 'UNACK', 'process', now(), 0, 0, 1, 'x' FROM alarm_rule"
 )
-
+# all were shelved once
+SHELVED = (
+    "INSERT INTO alarm_journal (id, commit_time, rule_id, event_id, happening, previous_state, state, trigger, source_time,"
+    " quality, alarm_limit, priority, message) SELECT id, '2001-01-01', id, 1, 'shelved', 'NORM', 'SHLVD', 'operator', now(),"
+    " 0, 0, 1, 'x' FROM alarm_rule"
+)
 CHANGES = (
     "INSERT INTO rule_change (municipality_id, level, object_id, is_record, station, reason, old, new)"
     " SELECT municipality_id, 'rule', id, false, '', '', '{}', '{}' FROM alarm_rule"
@@ -240,6 +245,7 @@ def _fill(connection: Connection) -> None:
         "INSERT INTO latest SELECT id, 1, 0, now(), now(), id, municipality_id FROM tag",
         LINKS,
         ALARMS,
+        SHELVED,
         JOURNAL,
         CHANGES,
         *HOLDS,
