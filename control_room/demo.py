@@ -187,11 +187,18 @@ class Demo:
         return figures
 
 
+def _latched(seat: Seat) -> list[int]:
+    """Return the rules of the board's alarms that stay until somebody resets them."""
+    room = seat.room
+    stays = (one for one in room.alarms.values() if not one.is_suppressed)
+    return [one.rule_id for one in stays if (rule := room.rules.get(one.rule_id)) and rule.is_latching]
+
+
 async def _leave_note(seat: Seat) -> None:
-    """Let the operator leave a note on an alarm of the board, unless there was a note before."""
+    """Let the operator leave a note on a latching alarm of the board, unless there was a note before."""
     is_told = asyncio.Event()
     seat.room.alarms_changed.connect(is_told.set)
-    while not (seat.room.alarms and seat.shift.person):
+    while not ((rules := _latched(seat)) and seat.shift.person):
         is_told.clear()
         await is_told.wait()
     seat.room.alarms_changed.disconnect(is_told.set)
@@ -199,7 +206,7 @@ async def _leave_note(seat: Seat) -> None:
     try:
         noted = await operations.read(partial(search_journal, wanted=JournalFilter(kinds=(Happening.NOTED,)), limit=1))
         if not noted:
-            await operations.act(partial(set_note, rule_id=min(seat.room.alarms), expected="", words=NOTE))
+            await operations.act(partial(set_note, rule_id=min(rules), expected="", words=NOTE))
     except ControlRoomError as fault:
         log.info("No note was left: %s", fault)
 
