@@ -16,17 +16,20 @@ from typing import Any
 import psutil
 from sqlalchemy import Connection, text
 
+from control_room.core.alarms import Happening
 from control_room.core.errors import CannotStart, ControlRoomError
 from control_room.core.plant import Plant, from_document
 from control_room.core.system_tags import with_collector_tags
 from control_room.demo_people import FIRST, make_people, told, words_of
 from control_room.local_server import command_line
 from control_room.seat import Seat, SeatOptions, run_seat, value_widgets
-from control_room.simulator.records import records_of
+from control_room.simulator.records import COMMENTS, NOTE, records_of
 from control_room.ui.pictures import save_pictures
 from control_room.ui.wire_clock import WireClock
+from db.comments import set_note, write_comments
 from db.embedded import folder_lock
 from db.engine import make_engine, translated
+from db.journal_search import JournalFilter, search_journal
 from db.participants import Participants
 from db.rationalisation import write_records
 from db.tag_store import import_plant
@@ -92,7 +95,7 @@ class Demo:
         seat.room.configuration_changed.connect(self._clock.begin_again)
         self._note_first("seconds_to_window")
         self._clock.measured.connect(lambda: self._note_first("seconds_to_live_values"))
-        await asyncio.gather(self._keep_plant(seat), self._end_in_time(seat))
+        await asyncio.gather(self._keep_plant(seat), self._end_in_time(seat), _leave_note(seat))
 
     def _note_first(self, name: str) -> None:
         self._first.setdefault(name, round(time.time() - psutil.Process().create_time(), 1))
@@ -184,6 +187,30 @@ class Demo:
         return figures
 
 
+def _latched(seat: Seat) -> list[int]:
+    """Return the rules of the board's alarms that stay until somebody resets them."""
+    room = seat.room
+    stays = (one for one in room.alarms.values() if not one.is_suppressed)
+    return [one.rule_id for one in stays if (rule := room.rules.get(one.rule_id)) and rule.is_latching]
+
+
+async def _leave_note(seat: Seat) -> None:
+    """Let the operator leave a note on a latching alarm of the board, unless there was a note before."""
+    is_told = asyncio.Event()
+    seat.room.alarms_changed.connect(is_told.set)
+    while not ((rules := _latched(seat)) and seat.shift.person):
+        is_told.clear()
+        await is_told.wait()
+    seat.room.alarms_changed.disconnect(is_told.set)
+    operations = seat.console.operations
+    try:
+        noted = await operations.read(partial(search_journal, wanted=JournalFilter(kinds=(Happening.NOTED,)), limit=1))
+        if not noted:
+            await operations.act(partial(set_note, rule_id=min(rules), expected="", words=NOTE))
+    except ControlRoomError as fault:
+        log.info("No note was left: %s", fault)
+
+
 def _read_document(path: Path) -> list[Plant] | None:
     """Return the plants of the document, None before it is there."""
     if not path.exists():
@@ -195,6 +222,7 @@ def _import(seat: Seat, plants: list[Plant]) -> None:
     for plant in map(with_collector_tags, plants):
         seat.as_owner(partial(import_plant, plant=plant))
         seat.as_owner(partial(write_records, records=records_of(plant)))
+        seat.as_owner(partial(write_comments, key=plant.key, setting=COMMENTS))
 
 
 def run_demo(options: DemoOptions) -> int:

@@ -6,10 +6,12 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from control_room.core.alarm_kpis import Events, Standing
+from control_room.core.alarms import AlarmState
 
 # some 40 bytes each, and a second or two of reckoning
 MOST_EVENTS = 2_000_000
 _EVENTS = text("SELECT * FROM read_alarm_events(:begin, :end, :most)")
+_ASIDE = text("SELECT rule_id, state FROM read_set_aside(:at)")
 _STANDING = text("SELECT rule_id, since FROM read_standing(:at)")
 
 
@@ -27,3 +29,8 @@ def read_standing(connection: Connection, at: datetime) -> list[Standing]:
     """Return which alarms were abnormal and not set aside at a moment, and since when."""
     rows = connection.execute(_STANDING, {"at": at})
     return [Standing(row.rule_id, row.since.astimezone(UTC).timestamp()) for row in rows]
+
+
+def read_set_aside(connection: Connection, at: datetime) -> list[tuple[int, AlarmState]]:
+    """Return which alarms (rule ids) were shelved, suppressed or out of service at a moment."""
+    return [(row.rule_id, AlarmState(row.state)) for row in connection.execute(_ASIDE, {"at": at})]

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from control_room.core.alarm_entries import happening_of
-from control_room.core.alarms import Alarm, Hold, HoldKind, OutOfService, ProcessChange, Shelving
+from control_room.core.alarms import Alarm, Hold, HoldKind, OutOfService, ProcessChange, Shelving, StickyNote
 from control_room.core.ports import Configuration
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
@@ -235,6 +235,9 @@ def as_alarm(row: Row[Any]) -> Alarm:
         quality=row.quality,
         first_out_time=row.first_out_time,
         holds=tuple(_hold(key, kept) for key, kept in sorted(row.holds.items())),
+        note=StickyNote(row.note["words"], row.note["by"], datetime.fromisoformat(row.note["at"]))
+        if row.note
+        else None,
     )
 
 

@@ -171,6 +171,16 @@ rationalisation = Table(
     Column("review_date", Date),
     UniqueConstraint("municipality_id", "asset_id", "tag_id", "rule_id", postgresql_nulls_not_distinct=True),
 )
+# which priorities demand a comment to be acknowledged, and comments to choose from; without a municipality: everywhere
+comment_setting = Table(
+    "comment_setting",
+    metadata,
+    _any_id("comment_setting"),
+    Column("municipality_id", ForeignKey("municipality.id")),
+    Column("priorities", ARRAY(SmallInteger), nullable=False),
+    Column("comments", ARRAY(Text), nullable=False),
+    UniqueConstraint("municipality_id", postgresql_nulls_not_distinct=True),
+)
 # append-only; triggers write it
 rule_change = Table(
     "rule_change",
@@ -247,6 +257,8 @@ alarm = Table(
     Column("first_out_time", Time),
     # by key ("design:7", "work:12"): since, until, words, by, work_order
     Column("holds", JSONB, nullable=False, server_default=text("'{}'")),
+    # what stays until somebody removes it: words, by, at
+    Column("note", JSONB),
     Index("alarm_held", "rule_id", postgresql_where=text("holds <> '{}'::jsonb")),
     Index("alarm_standing", "acknowledged_time", postgresql_where=text("is_active AND is_acknowledged")),
     Index("alarm_shelved_until", "shelved_until", postgresql_where=text("shelved_until IS NOT NULL")),

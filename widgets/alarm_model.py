@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QWidget
 from control_room.core.alarms import LIMITS, Alarm, AlarmKind, AlarmRule, AlarmState, Priority
 from control_room.core.samples import Sample
 from control_room.core.tags import Tag
-from widgets.hold_words import aside_text, hold_lines, left_text
+from widgets.hold_words import aside_text, hold_lines, left_text, sticky_lines
 from widgets.quality import STATE_WORDS, explanation
 from widgets.sorted_rows import SortedRows, SortKey
 from widgets.value_cell import aged_text
@@ -47,8 +47,9 @@ class AlarmRow:
 
     @property
     def marks(self) -> str:
-        """Return what else is to be known of it, in words: the first of its group, chattering, fleeting."""
-        marks = [word for word in ("first-out" if self.alarm.is_first_out else "", self.nuisance) if word]
+        """Return what else is to be known of it, in words: the first of its group, chattering, fleeting, noted."""
+        note = "has a note" if self.alarm.note else ""
+        marks = [word for word in ("first-out" if self.alarm.is_first_out else "", self.nuisance, note) if word]
         return ", ".join(marks).capitalize()
 
     @property
@@ -192,7 +193,8 @@ class AlarmFilter:
         if not self.text:
             return True
         tag = row.tag
-        text = f"{row.place} {tag.asset} {row.message} {row.marks} {tag.key} {tag.name}".lower()
+        note = row.alarm.note.words if row.alarm.note else ""
+        text = f"{row.place} {tag.asset} {row.message} {row.marks} {note} {tag.key} {tag.name}".lower()
         return all(word in text for word in self.text.lower().split())
 
 
@@ -415,5 +417,5 @@ class AlarmModel(QAbstractTableModel):
             lines.append(f"out of service since {since} by {service.person}{order}: {service.reason}")
         elif row.alarm.acknowledged_by and not row.alarm.is_suppressed:
             lines.append(f"acknowledged by {_by_text(row)}")
-        lines += hold_lines(row.alarm)
+        lines += [*hold_lines(row.alarm), *sticky_lines(row.alarm)]
         return "\n".join(lines)

@@ -12,10 +12,11 @@ _LEAST_PX, _MOST_PX = 30, 1_200
 
 
 class ColumnHeader(QHeaderView):
-    """`titles` name the columns; those in `fixed` are always shown. Signals arranged(), first_wanted()."""
+    """`titles` name the columns; those in `fixed` are always shown. Signals arranged(), first_wanted(), list_wanted()."""
 
     arranged = Signal()
     first_wanted = Signal()
+    list_wanted = Signal()
 
     def __init__(self, titles: Sequence[str], fixed: frozenset[int], parent: QWidget | None = None) -> None:
         """Show every column in its order."""
@@ -30,7 +31,7 @@ class ColumnHeader(QHeaderView):
 
     def arrangement(self) -> Arrangement:
         """Return order, widths (px) and hidden columns, by their titles: other columns of a later version do no harm."""
-        order = sorted(range(len(self._titles)), key=self.visualIndex)
+        order = self.in_order()
         shown = [number for number in order if not self.isSectionHidden(number)]
         return {
             "order": [self._titles[number] for number in order],
@@ -59,6 +60,24 @@ class ColumnHeader(QHeaderView):
         for number in range(len(self._titles)):
             self.moveSection(self.visualIndex(number), number)
 
+    def title(self, number: int) -> str:
+        """Return a column's title."""
+        return self._titles[number]
+
+    def is_fixed(self, number: int) -> bool:
+        """Return whether a column is always shown."""
+        return number in self._fixed
+
+    def in_order(self) -> list[int]:
+        """Return the columns from left to right, hidden ones included."""
+        return sorted(range(len(self._titles)), key=self.visualIndex)
+
+    def move_column(self, number: int, step: int) -> None:
+        """Move a column by so many places to the right, or to the left."""
+        place = self.visualIndex(number)
+        self.moveSection(place, max(0, min(len(self._titles) - 1, place + step)))
+        self.arranged.emit()
+
     def menu(self) -> QMenu:
         """Return the menu of columns."""
         menu = QMenu(self)
@@ -68,12 +87,14 @@ class ColumnHeader(QHeaderView):
             action.setCheckable(True)
             action.setChecked(not self.isSectionHidden(number))
             action.setEnabled(number not in self._fixed)
-            action.toggled.connect(lambda is_shown, one=number: self._show(one, is_shown))
+            action.toggled.connect(lambda is_shown, one=number: self.show_column(one, is_shown))
         menu.addSeparator()
+        menu.addAction("Arrange by keys…", self.list_wanted.emit)
         menu.addAction("First columns again", self.first_wanted.emit)
         return menu
 
-    def _show(self, number: int, is_shown: bool) -> None:
+    def show_column(self, number: int, is_shown: bool) -> None:
+        """Show or hide a column."""
         self.setSectionHidden(number, not is_shown)
         if is_shown and self.sectionSize(number) < _LEAST_PX:
             self.resizeSection(number, self.defaultSectionSize())

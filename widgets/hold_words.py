@@ -1,4 +1,4 @@
-"""What sets an alarm aside, in words: by whom or by which cause, since when, and how long it still will."""
+"""What sets an alarm aside, in words: by whom or by which cause, since when, and how long it still will; and its note."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -45,6 +45,12 @@ def hold_lines(alarm: Alarm) -> Iterator[str]:
             yield f"suppressed since {since}, as long as: {one.words}"
         else:
             yield f"suppressed since {since}, until {one.until.astimezone():%H:%M:%S}, after: {one.words}"
+
+
+def sticky_lines(alarm: Alarm) -> Iterator[str]:
+    """Yield the note that stays on the alarm, with who left it and when."""
+    if (note := alarm.note) is not None:
+        yield f"note of {note.person}, {note.time.astimezone():%Y-%m-%d %H:%M}: {note.words}"
 
 
 def _work_words(hold: Hold) -> str:

@@ -29,6 +29,7 @@ class Action(StrEnum):
     SHELVE = "shelve"
     SERVICE = "service"
     CONFIGURE = "configure"
+    SET_COMMENTS = "set_comments"
     SEE_SHIFT = "see_shift"
     READ_AUDIT = "read_audit"
     MANAGE_PEOPLE = "manage_people"
@@ -43,6 +44,7 @@ TITLES: Mapping[Action, str] = {
     Action.SHELVE: "shelve alarms",
     Action.SERVICE: "take alarms out of service",
     Action.CONFIGURE: "configure tags and alarm rules",
+    Action.SET_COMMENTS: "set which comments are demanded",
     Action.SEE_SHIFT: "see who is on shift",
     Action.READ_AUDIT: "read the audit",
     Action.MANAGE_PEOPLE: "manage people",
@@ -57,6 +59,7 @@ MATRIX: Mapping[Action, frozenset[Role]] = {
     Action.SHELVE: frozenset({_R.OPERATOR, _R.SUPERVISOR}),
     Action.SERVICE: frozenset({_R.SUPERVISOR, _R.ENGINEER}),
     Action.CONFIGURE: frozenset({_R.ENGINEER}),
+    Action.SET_COMMENTS: frozenset({_R.ENGINEER, _R.ADMINISTRATOR}),
     Action.SEE_SHIFT: frozenset({_R.SUPERVISOR, _R.ADMINISTRATOR}),
     Action.READ_AUDIT: frozenset({_R.AUDITOR, _R.ADMINISTRATOR}),
     Action.MANAGE_PEOPLE: frozenset({_R.ADMINISTRATOR}),

@@ -73,6 +73,8 @@ class Happening(StrEnum):
     WORK_ENDED = "work_ended"
     DISABLED = "disabled"
     ENABLED = "enabled"
+    NOTED = "noted"
+    NOTE_REMOVED = "note_removed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 Only what was announced counts as an alarm. Bins of ten minutes are aligned to the clock; the load meter's window slides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from control_room.core.alarm_load import FLOOD_ABOVE, FLOOD_ENDS_BELOW
-from control_room.core.alarms import Priority
+from control_room.core.alarms import AlarmState, Priority
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -50,6 +51,22 @@ class Events:
             self.time_s[wanted], self.rule[wanted], self.occurrence[wanted], self.deed[wanted], self.priority[wanted]
         )
 
+    def followed_by(self, newer: "Events", begin_s: float, from_s: float) -> "Events":
+        """Return these rows since `begin_s` up to before `from_s`, then the newer ones, which were read from there on."""
+        kept = self.of_time(begin_s, from_s)
+        return Events(
+            np.concatenate((kept.time_s, newer.time_s)),
+            np.concatenate((kept.rule, newer.rule)),
+            np.concatenate((kept.occurrence, newer.occurrence)),
+            np.concatenate((kept.deed, newer.deed)),
+            np.concatenate((kept.priority, newer.priority)),
+        )
+
+    def of_time(self, begin_s: float, end_s: float) -> "Events":
+        """Return the rows from `begin_s` up to before `end_s`."""
+        span = slice(*np.searchsorted(self.time_s, (begin_s, end_s)).tolist())
+        return Events(self.time_s[span], self.rule[span], self.occurrence[span], self.deed[span], self.priority[span])
+
     def where(self, deed: Deed) -> npt.NDArray[np.bool_]:
         """Return which rows are of this deed."""
         return np.asarray(self.deed == int(deed))
@@ -86,7 +103,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Kpis:
-    """The figures of a period from `begin_s` to `end_s`; shares are between 0 and 1."""
+    """The figures of a period from `begin_s` to `end_s`; shares are between 0 and 1.
+
+    `aside`: how many were set aside at its end, by their state.
+    """
 
     begin_s: float
     end_s: float
@@ -103,6 +123,7 @@ class Kpis:
     unseen_share: float
     deeds: int
     standing: tuple[Standing, ...]
+    aside: Mapping[AlarmState, int] = field(default_factory=dict)
 
     @property
     def per_day(self) -> float:
@@ -144,8 +165,17 @@ class Kpis:
         return self.priorities[priority] / self.announced if self.announced else 0.0
 
 
-def kpis(events: Events, begin_s: float, end_s: float, standing: Sequence[Standing] = ()) -> Kpis:
-    """Return the figures of a period; `events` of it alone, `standing` at its end. Raises ValueError for no period."""
+def kpis(
+    events: Events,
+    begin_s: float,
+    end_s: float,
+    standing: Sequence[Standing] = (),
+    aside: Iterable[AlarmState] = (),
+) -> Kpis:
+    """Return the figures of a period; `events` of it alone, `standing` and `aside` (a state for each alarm) at its end.
+
+    Raises ValueError for no period.
+    """
     if not begin_s < end_s:
         raise ValueError("A period ends after it begins.")
     is_told = events.where(Deed.ANNOUNCED)
@@ -171,6 +201,7 @@ def kpis(events: Events, begin_s: float, end_s: float, standing: Sequence[Standi
         unseen_share=_unseen_share(events),
         deeds=int(by_people.sum()),
         standing=tuple(standing),
+        aside=Counter(aside),
     )
 
 

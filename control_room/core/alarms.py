@@ -180,6 +180,15 @@ class OutOfService:
 
 
 @dataclass(frozen=True, slots=True)
+class StickyNote:
+    """What a person left on an alarm for all who come after; it stays until somebody removes it."""
+
+    words: str
+    person: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
     """The facts of one alarm. `event_id` counts the occurrences: 0 means never raised. `value`, `quality`: at raising.
 
@@ -203,6 +212,7 @@ class Alarm:
     process_number: int = 0
     first_out_time: datetime | None = None
     holds: tuple[Hold, ...] = ()
+    note: StickyNote | None = None
 
     @property
     def is_suppressed(self) -> bool:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from control_room.core.alarm_kpis import Kpis
-from control_room.core.alarms import Priority
+from control_room.core.alarm_load import ACCEPTABLE, MANAGEABLE, AlarmLoad
+from control_room.core.alarms import AlarmState, Priority
 
 
 class Verdict(StrEnum):
@@ -33,6 +34,35 @@ _MIX_OFF = 0.15
 _ACK_P90_S = {Priority.HIGHEST: 60.0, Priority.HIGH: 60.0, Priority.MEDIUM: 300.0, Priority.LOW: 900.0}
 
 
+_ASIDE = {
+    AlarmState.SHELVED: "Shelved",
+    AlarmState.SUPPRESSED_BY_DESIGN: "Suppressed by a known cause",
+    AlarmState.OUT_OF_SERVICE: "Out of service",
+}
+
+
+def live_figures(found: Kpis, now: AlarmLoad) -> Iterator[Figure]:
+    """Yield what is so now, then the figures of the last day in `found`."""
+    yield _rate("Alarms in the last 10 min", now.count, ACCEPTABLE, MANAGEABLE, digits=0)
+    is_flood = now.flood_since is not None
+    what = f"at most {now.peak:,} in 10 min" if is_flood else ""
+    yield Figure("Flood", "yes" if is_flood else "no", "none", Verdict.ACT if is_flood else Verdict.GOOD, what)
+    yield Figure("Standing", f"{len(found.standing):,}", "–", Verdict.GOOD)
+    yield _rate("Stale alarms", len(found.stale), 4, 4, digits=0, what="standing for more than 24 h")
+    yield _count("Chattering alarms", len(found.chattering), "3 times or more in a minute, last 24 h")
+    for state, words in _ASIDE.items():
+        yield Figure(words, f"{found.aside.get(state, 0):,}", "–", Verdict.GOOD)
+    yield _rate("Alarms in the last 24 h", found.announced, 150, 300, digits=0)
+    yield _share("The ten most frequent alarms", found.top_share, 0.05, 0.20, "share of all announcements")
+    for priority, target in _MIX:
+        yield _mix(found, priority, target)
+    for priority, target_s in _ACK_P90_S.items():
+        if (time := found.ack_times.get(priority)) is not None:
+            title = f"Acknowledged, priority {priority:d}, median"
+            verdict = _verdict(time.median_s, target_s, 2 * target_s)
+            yield Figure(title, _span(time.median_s), f"at most {_span(target_s)}", verdict, f"of {time.count:,}")
+
+
 def figures(found: Kpis) -> Iterator[Figure]:
     """Yield every figure in the order of the report."""
     yield Figure("Alarms announced", f"{found.announced:,}", "–", Verdict.GOOD)
@@ -47,6 +77,8 @@ def figures(found: Kpis) -> Iterator[Figure]:
     yield _count("Fleeting alarms", len(found.fleeting), "gone within 10 s, and not again within a minute")
     yield _rate("Stale alarms", len(found.stale), 4, 4, digits=0, what="standing for more than 24 h at the end")
     yield Figure("Standing at the end", f"{len(found.standing):,}", "–", Verdict.GOOD)
+    for state, words in _ASIDE.items():
+        yield Figure(f"{words} at the end", f"{found.aside.get(state, 0):,}", "–", Verdict.GOOD)
     for priority, target in _MIX:
         yield _mix(found, priority, target)
     for priority, target_s in _ACK_P90_S.items():

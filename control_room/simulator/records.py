@@ -2,12 +2,18 @@
 
 from datetime import date
 
-from control_room.core.alarms import AlarmKind
+from control_room.core.alarms import AlarmKind, Priority
+from control_room.core.comments import CommentSetting
 from control_room.core.plant import Plant, PlantTag
 from control_room.core.rationalisation import Record, Severity
 from control_room.core.tags import Quantity
 from db.rationalisation import NamedRecord
 
+# what the demo's municipalities demand and offer, beside what holds everywhere
+COMMENTS = CommentSetting(
+    frozenset({Priority.HIGHEST}), ("Crew is on the way", "Standby pump started", "Sample taken by hand")
+)
+NOTE = "Valve sticks: call the fitter before a reset."
 _REVIEW = date(2027, 3, 31)
 _LOW = frozenset({AlarmKind.L, AlarmKind.LL})
 _LEVEL_LOW = Record(

@@ -21,6 +21,8 @@ _DEEDS = {
     Happening.WORK_ENDED: "ended the work on it",
     Happening.DISABLED: "disabled it in the configuration",
     Happening.ENABLED: "enabled it in the configuration",
+    Happening.NOTED: "left the note",
+    Happening.NOTE_REMOVED: "removed the note",
 }
 
 

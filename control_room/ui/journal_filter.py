@@ -15,7 +15,17 @@ from db.journal_search import JournalFilter
 # a word that is being typed is not asked for letter by letter
 _TYPING_MS = 350
 _H = Happening
-_BY_PEOPLE = (_H.ACKNOWLEDGED, _H.RESET, _H.SHELVED, _H.UNSHELVED, _H.OUT_OF_SERVICE, _H.IN_SERVICE, _H.COMMENTED)
+_BY_PEOPLE = (
+    _H.ACKNOWLEDGED,
+    _H.RESET,
+    _H.SHELVED,
+    _H.UNSHELVED,
+    _H.OUT_OF_SERVICE,
+    _H.IN_SERVICE,
+    _H.COMMENTED,
+    _H.NOTED,
+    _H.NOTE_REMOVED,
+)
 KINDS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Everything", ()),
     ("Raised and returned", (_H.RAISED, _H.RETURNED)),

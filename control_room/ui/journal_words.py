@@ -31,6 +31,8 @@ HAPPENING_WORDS: Mapping[str, str] = {
     Happening.WORK_ENDED: "planned work ended",
     Happening.DISABLED: "disabled",
     Happening.ENABLED: "enabled",
+    Happening.NOTED: "note that stays",
+    Happening.NOTE_REMOVED: "note removed",
 }
 TITLES = (
     "written_utc",

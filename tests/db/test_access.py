@@ -30,13 +30,13 @@ VIEWED = frozenset(
     | {"suppression", "suppression_consequence", "planned_work"}
 )
 # what people read and the collector does not need
-OF_PEOPLE = frozenset({"rationalisation", "rule_change"})
+OF_PEOPLE = frozenset({"rationalisation", "rule_change", "comment_setting"})
 TENANTS = VIEWED - {"alembic_version", "collector_status", "municipality"}
 KEPT_BY_COLLECTOR = frozenset({"latest", "link_status", "collector_status"})
 # what is the same for everybody needs no policy, and partitions are read through their parent alone
 WITHOUT_POLICY = frozenset({"alembic_version", "action", "role_right"})
 COLUMNS = frozenset({"id", "municipality_id", "name", "driver", "is_enabled"})
-SHOWN = VIEWED - {"alembic_version", "alarm_journal", "sample"} | {"rationalisation"}
+SHOWN = VIEWED - {"alembic_version", "alarm_journal", "sample"} | {"rationalisation", "comment_setting"}
 SEEN = frozenset(f"seen.{name}" for name in SHOWN)
 # every grant there is: who, what, on what
 GRANTS = frozenset(
@@ -60,12 +60,12 @@ PEOPLE_CALL = frozenset(
     | {"reset_password", "end_session", "save_municipality", "create_station", "list_people", "list_stations"}
     | {"list_sessions", "note_export", "reset_alarms", "shelve_alarms", "unshelve_alarms", "take_out_of_service"}
     | {"return_to_service", "disable_alarms", "enable_alarms", "begin_work", "end_work", "extend_work"}
-    | {"change_rules"}
+    | {"change_rules", "set_comments", "set_note"}
 )
 # each gives rows by policies alone, and is the reader's own
 READS = frozenset(
     {"read_latest", "read_alarms", "newest_alarm_seq", "read_journal", "read_announced", "read_samples", "read_columns"}
-    | {"read_turns", "read_alarm_events", "read_standing", "read_rule_changes"}
+    | {"read_turns", "read_alarm_events", "read_standing", "read_rule_changes", "read_set_aside"}
     | {"search_journal", "read_opening"}
 )
 CALLS: Mapping[str, frozenset[str]] = {
@@ -94,6 +94,8 @@ ACTS: tuple[tuple[Action, str, bool], ...] = (
     (Action.SHELVE, "SELECT * FROM end_work({place}, '')", True),
     (Action.SHELVE, "SELECT * FROM extend_work({place}, 0, '')", True),
     (Action.COMMENT, "SELECT is_done, answer FROM comment_alarm({rule}, 1, '')", True),
+    (Action.COMMENT, "SELECT * FROM set_note({rule}, 'another', 'x')", True),
+    (Action.SET_COMMENTS, "SELECT * FROM set_comments({place}, '{{9}}', '{{}}', '')", True),
     (Action.CONFIGURE, "SELECT * FROM configure_rule({rule}, '{{\"priority\": 99}}', '')", True),
     (
         Action.CONFIGURE,
@@ -128,6 +130,7 @@ ROWS_OF = (
     "SELECT 1 FROM read_rule_changes({rule}, 9)",
     "SELECT 1 FROM read_alarm_events('2000-01-01', '2100-01-01', 99) WHERE {rule} = ANY (rules)",
     "SELECT 1 FROM read_standing('2100-01-01') WHERE rule_id = {rule}",
+    "SELECT 1 FROM read_set_aside('2002-01-01') WHERE rule_id = {rule}",
     "SELECT 1 FROM search_journal('{{}}', NULL, 1000) WHERE rule_id = {rule}",
     'SELECT 1 FROM search_journal(\'{{"text": "n", "municipality": {place}}}\', NULL, 1000) WHERE rule_id = {rule}',
     "SELECT 1 FROM read_opening('{{}}', '2100-01-01') WHERE rule_id = {rule}",
@@ -164,7 +167,12 @@ JOURNAL = (
     "INSERT INTO alarm_journal (rule_id, event_id, happening, previous_state, state, trigger, source_time, quality, alarm_limit,"
     " priority, message) SELECT id, 1, 'raised', 'NORM', 'UNACK', 'process', now(), 0, 0, 1, 'x' FROM alarm_rule"
 )
-
+# all were shelved once
+SHELVED = (
+    "INSERT INTO alarm_journal (id, commit_time, rule_id, event_id, happening, previous_state, state, trigger, source_time,"
+    " quality, alarm_limit, priority, message) SELECT id, '2001-01-01', id, 1, 'shelved', 'NORM', 'SHLVD', 'operator', now(),"
+    " 0, 0, 1, 'x' FROM alarm_rule"
+)
 CHANGES = (
     "INSERT INTO rule_change (municipality_id, level, object_id, is_record, station, reason, old, new)"
     " SELECT municipality_id, 'rule', id, false, '', '', '{}', '{}' FROM alarm_rule"
@@ -237,6 +245,7 @@ def _fill(connection: Connection) -> None:
         "INSERT INTO latest SELECT id, 1, 0, now(), now(), id, municipality_id FROM tag",
         LINKS,
         ALARMS,
+        SHELVED,
         JOURNAL,
         CHANGES,
         *HOLDS,

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from control_room.core.alarm_kpis import Deed, kpis
-from control_room.core.alarms import ProcessChange, Raised, Returned
+from control_room.core.alarms import AlarmState, ProcessChange, Raised, Returned
 from control_room.core.errors import Refused
 from db import alarm_figures
-from db.alarm_figures import read_events, read_standing
+from db.alarm_figures import read_events, read_set_aside, read_standing
 from db.alarm_journal import acknowledge, comment, shelve
 from db.engine import translated
 from db.stores import PostgresAlarmStore
@@ -49,6 +49,8 @@ async def test_a_period_is_read_as_figures(thread: DatabaseThread, operator: Eng
     with station.connect() as connection:
         events = read_events(connection, *period())
         standing = read_standing(connection, datetime.now(UTC))
+        assert read_set_aside(connection, datetime.now(UTC)) == [(3, AlarmState.SHELVED)]
+        assert read_set_aside(connection, START - timedelta(days=3650)) == []
     assert events.deed.tolist() == [Deed.ANNOUNCED] * 3 + [
         Deed.RETURNED,
         Deed.ACKNOWLEDGED,

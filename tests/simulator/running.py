@@ -70,7 +70,7 @@ def end(plant: RunningPlant) -> str:
     return said
 
 
-def wait_for(is_true: Callable[[], object], timeout_s: float = 10.0) -> None:
+def wait_for(is_true: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Wait until something is true; fail after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not is_true():

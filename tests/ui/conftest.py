@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from control_room.ui.main_window import MainWindow
@@ -20,6 +22,10 @@ def stage(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Stage]:
         made = make_stage(qapp, tmp_path, FakeClock(), runner)
         yield made
         made.console.blink.stop()
+        # a dialog that a key opens never hears that Ctrl was let go, and Qt would take it for held in the next test
+        hands = QWidget()
+        QTest.keyRelease(hands, Qt.Key.Key_Control)
+        hands.deleteLater()
         made.console.alarms.flush()
         # what waits for the next turn of the loop
         qapp.processEvents()

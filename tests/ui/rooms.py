@@ -18,6 +18,7 @@ from control_room.core.access import Membership, Person, Role
 from control_room.core.alarm_kpis import Events
 from control_room.core.alarm_load import AlarmLoad
 from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, AlarmState, Priority
+from control_room.core.comments import EVERYWHERE, CommentBook, CommentSetting
 from control_room.core.errors import ControlRoomError
 from control_room.core.network import Link, LinkKind, Network, Node, NodeKind
 from control_room.core.ports import Configuration
@@ -40,8 +41,9 @@ from control_room.ui.operations import Operations
 from control_room.ui.room import Room
 from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
-from db.alarm_figures import read_events, read_standing
+from db.alarm_figures import read_events, read_set_aside, read_standing
 from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_nuisances, read_occurrences
+from db.comments import read_comments
 from db.history import read_history
 from db.journal_search import search_journal
 from db.planned_work import read_places, read_works
@@ -49,6 +51,9 @@ from db.rationalisation import read_records, read_rule_changes
 from tests.fakes import FakeClock
 
 NAMES = ("Northfield Water", "Cedar Valley Utilities", "Laurel County Water District")
+COMMENTS = CommentBook(
+    {EVERYWHERE: CommentSetting(frozenset(), ("Seen, being watched", "Crew informed", "Planned work"))}
+)
 LIMIT_WORDS = {AlarmKind.LL: "nearly empty", AlarmKind.L: "low", AlarmKind.H: "high"}
 PRIORITY = {
     AlarmKind.LL: Priority.HIGHEST,
@@ -423,6 +428,7 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
     room = Room(clock)
     answers: dict[Any, Callable[..., Any]] = {
         read_history: fake_history,
+        read_comments: lambda: COMMENTS,
         read_load: lambda: AlarmLoad(4),
         read_nuisances: dict,
         read_occurrences: lambda rule_id, count: [],
@@ -433,6 +439,7 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
         search_journal: lambda wanted, before, limit: [],
         read_events: lambda begin, end: no_events(),
         read_standing: lambda at: [],
+        read_set_aside: lambda at: [],
     }
     reading, acting = FakeThread(answers), FakeThread({acknowledge: all_done})
 

@@ -10,12 +10,13 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from control_room.core.alarm_kpis import Deed, Events, Standing
+from control_room.core.alarms import AlarmState
 from control_room.core.errors import DatabaseUnavailable, Refused
 from control_room.core.kpi_targets import Verdict
 from control_room.ui.period_choice import ANY_TIME, FROM_TO, LAST_HOUR, LAST_WEEK
 from control_room.ui.report_pages import bad_actors, html
 from control_room.ui.views.alarm_report import AlarmReportView
-from db.alarm_figures import read_events, read_standing
+from db.alarm_figures import read_events, read_set_aside, read_standing
 from tests.ui.rooms import Stage
 from widgets.bin_bars import BinBars
 
@@ -192,3 +193,19 @@ def test_bars_tell_their_count_and_time(qtbot: QtBot) -> None:
     # more stretches than pixels: nothing is lost between them
     bars.show_counts([0] * 4_999 + [50], 0.0, 600.0)
     assert not bars.grab().isNull()
+
+
+def test_what_is_set_aside_at_the_end_is_told(view: AlarmReportView, stage: Stage) -> None:
+    rules = [rule.id for rule in stage.console.room.rules.values()]
+    aside = [
+        (rules[0], AlarmState.SHELVED),
+        (rules[-1], AlarmState.SHELVED),
+        (rules[1], AlarmState.OUT_OF_SERVICE),
+    ]
+    stage.reading.answers = {**stage.reading.answers, read_set_aside: lambda at: aside}
+    make(view)
+    titles = ("Shelved at the end", "Suppressed by a known cause at the end", "Out of service at the end")
+    assert [value(view, one) for one in titles] == ["2", "0", "1"]
+    view.area.setCurrentText("Northfield Water")
+    make(view)
+    assert value(view, "Shelved at the end") == "1"

@@ -13,12 +13,13 @@ from pytestqt.qtbot import QtBot
 
 from control_room.core.alarm_load import AlarmLoad
 from control_room.core.alarms import AlarmKind, AlarmRule, Happening, OutOfService, Priority, Shelving
+from control_room.core.comments import EVERYWHERE
 from control_room.core.errors import DatabaseUnavailable, OutcomeUnknown
 from control_room.ui.alarm_words import rule_words
 from control_room.ui.dialogs.form import FormDialog
 from control_room.ui.dialogs.why import WhyDialog
 from control_room.ui.operations import Work
-from control_room.ui.views.alarms import STANDARD_COMMENTS, AlarmsView
+from control_room.ui.views.alarms import AlarmsView
 from db.alarm_journal import (
     AlarmAnswer,
     Note,
@@ -29,7 +30,7 @@ from db.alarm_journal import (
     shelve,
     unshelve,
 )
-from tests.ui.rooms import Stage
+from tests.ui.rooms import COMMENTS, Stage
 from tests.widgets.alarm_rows import row as alarm_row
 from widgets.alarm_model import BY, STATE, AlarmRow
 
@@ -516,12 +517,13 @@ def test_a_rule_in_words(rule: AlarmRule, words: str) -> None:
 
 
 def test_standard_comments_are_offered_by_any_of_their_words(view: AlarmsView) -> None:
+    view.rules.refresh()
     completer = view.comment.completer()
     assert completer is not None
-    completer.setCompletionPrefix("SHIFT")
-    assert [completer.currentCompletion(), completer.completionCount()] == ["Handed over to the next shift", 1]
+    completer.setCompletionPrefix("INFORMED")
+    assert [completer.currentCompletion(), completer.completionCount()] == ["Crew informed", 1]
     completer.setCompletionPrefix("")
-    assert completer.completionCount() == len(STANDARD_COMMENTS)
+    assert completer.completionCount() == len(COMMENTS.settings[EVERYWHERE].comments)
 
 
 def test_what_may_be_done_is_not_told_as_not_done(view: AlarmsView, stage: Stage) -> None:

@@ -26,7 +26,7 @@ from widgets.status_lights import Light
 
 KEYS = [
     *("navigation", "map", "trends", "alarms", "connections", "people", "audit", "journal", "planned_work"),
-    *("alarm_report", "rules"),
+    *("alarm_report", "alarm_figures", "rules"),
 ]
 
 

@@ -17,6 +17,7 @@ from control_room.ui.words import local
 from db.alarm_journal import Occurrence, read_occurrences
 from db.rationalisation import read_records, read_rule_changes
 from widgets.alarm_model import AlarmRow, time_text
+from widgets.hold_words import sticky_lines
 from widgets.row_table import RowColumn, RowTable
 
 SHOWN = 5
@@ -88,6 +89,7 @@ class WhyDialog(QDialog):
         others = self._console.alarms.rows.values()
         parts = [
             f"{row.message}\n{row.place} › {row.tag.asset}, {row.tag.name} ({row.tag.key}), priority {int(row.rule.priority)}",
+            *sticky_lines(row.alarm),
             rule_words(row.rule, row.tag, room.tags),
             first_out_words(row, others),
             *suppression_words(room, self._console.alarms.rows, row),

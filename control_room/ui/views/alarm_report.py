@@ -22,7 +22,7 @@ from control_room.ui.operations import told
 from control_room.ui.period_choice import ANY_TIME, LAST_WEEK, PeriodChoice, choice_box
 from control_room.ui.report_pages import VERDICT_WORDS, Report, bad_actors, flood_words, html, picture, write_pdf
 from control_room.ui.view_spec import Place, ViewSpec
-from db.alarm_figures import read_events, read_standing
+from db.alarm_figures import read_events, read_set_aside, read_standing
 from widgets.bin_bars import BinBars
 from widgets.palette import Palette
 from widgets.row_table import RowColumn, RowTable
@@ -204,11 +204,14 @@ class AlarmReportView(QWidget):
                 read = self._console.operations.read
                 events = await read(partial(read_events, begin=begin, end=end))
                 standing = await read(partial(read_standing, at=end))
+                aside = await read(partial(read_set_aside, at=end))
                 if rules is not None:
                     known = set(rules.tolist())
                     events, standing = events.of(rules), [one for one in standing if one.rule in known]
+                    aside = [one for one in aside if one[0] in known]
+                states = [state for _, state in aside]
                 # a second of reckoning for millions of events is not the window's
-                found = await asyncio.to_thread(kpis, events, begin.timestamp(), end.timestamp(), standing)
+                found = await asyncio.to_thread(kpis, events, begin.timestamp(), end.timestamp(), standing, states)
                 self._show(found, area)
         finally:
             self.head.setText(f"{self.report.area}, {self.report.period}" if self.report else _ASK)

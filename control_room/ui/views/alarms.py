@@ -7,7 +7,6 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QComboBox,
-    QCompleter,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -22,17 +21,21 @@ from control_room.core.access import Action
 from control_room.core.alarm_load import ACCEPTABLE, FLOOD_ABOVE, FLOOD_ENDS_BELOW, MANAGEABLE, AlarmLoad
 from control_room.core.alarms import SUPPRESSED, AlarmState, Priority
 from control_room.core.errors import ControlRoomError
+from control_room.ui.acknowledging import Acknowledging
 from control_room.ui.alarm_deeds import AlarmDeeds
+from control_room.ui.alarm_notes import AlarmNotes
 from control_room.ui.board_memory import BoardMemory, Filter
 from control_room.ui.board_views import BoardViews
+from control_room.ui.comment_rules import CommentLine, CommentRules
 from control_room.ui.console import Console
+from control_room.ui.dialogs.comments import CommentsDialog
 from control_room.ui.dialogs.why import WhyDialog
 from control_room.ui.notice_bar import NoticeBar
-from control_room.ui.operations import told
 from control_room.ui.view_spec import Place, ViewSpec
-from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_nuisances
+from db.alarm_journal import AlarmAnswer, read_load, read_nuisances
 from widgets.alarm_model import COLUMNS, MESSAGE, AlarmFilter, AlarmRow, shelf_of, time_text
 from widgets.alarm_table import AlarmTable
+from widgets.column_list import ColumnList
 from widgets.quality import STATE_WORDS
 
 _KEY = "alarms"
@@ -48,14 +51,6 @@ _SHELVES = (
 # of refusals that differ, so many are told word by word
 _TOLD = 3
 _TITLE_LENGTH = 28
-STANDARD_COMMENTS = (
-    "Seen, being watched",
-    "Crew informed",
-    "Known cause, dealt with",
-    "Planned work",
-    "Instrument is doubtful",
-    "Handed over to the next shift",
-)
 LOAD_MS = 5_000
 # so many rows beside those that are seen have their present values too: scrolling meets them
 _AROUND = 30
@@ -65,7 +60,6 @@ _LOAD_TIP = (
 )
 _ACK_TIP = "Acknowledge the selected alarms (Ctrl+K)"
 _ALL_TIP = "Acknowledge every alarm that the filter shows (Ctrl+Shift+K)"
-Occurrences = list[tuple[int, int]]
 
 
 class AlarmsView(QWidget):
@@ -75,18 +69,22 @@ class AlarmsView(QWidget):
         """Follow the alarm feed."""
         super().__init__()
         self._console = console
-        self._asked: Occurrences = []
+        self._asked: list[AlarmRow] = []
         self._only_tags: frozenset[int] | None = None
         self._only_title = ""
-        self._is_asking = False
         self._memory = BoardMemory(console.settings)
         self.table = AlarmTable(console.room.sample, console.room.now, self)
         self.notice_bar = NoticeBar(self)
+        self.rules = CommentRules(console, self)
         self._make_controls()
         self._make_keys()
+        self.acknowledging = Acknowledging(
+            self, console, self.notice_bar, self.rules, self.comment, self._tell, self._count
+        )
         self.deeds = AlarmDeeds(
             self, console, self.notice_bar, lambda: self.comment.text().strip(), partial(self._tell, deed="done")
         )
+        self.notes = AlarmNotes(self, console, self.notice_bar)
         self._lay_out()
         self._connect()
         self.table.apply_palette(console.theme.palette)
@@ -122,7 +120,7 @@ class AlarmsView(QWidget):
         self.show_load(None)
         self.counts = QLabel(self)
         self.counts.setProperty("role", "label")
-        self.comment = _comment_line(self)
+        self.comment = CommentLine(self.rules, self)
         self.acknowledge_button = QPushButton("Acknowledge", self)
         self.all_button = QPushButton("All visible…", self)
         self.acknowledge_action = self._action("Acknowledge", "Ctrl+K", self.acknowledge_chosen)
@@ -133,6 +131,9 @@ class AlarmsView(QWidget):
         # every other deed by the menu of the keyboard, with the letters of its lines
         self._action("What may be done", "Shift+F10", self._open_menu_by_key)
         self._action("Filter by words", "Ctrl+F", self._begin_to_filter)
+        self._action("Columns", "Ctrl+Shift+C", self.open_columns)
+        self._action("Note that stays", "Ctrl+Shift+N", self._edit_note)
+        self._action("Standard and demanded comments", "Alt+K", self.open_comments)
         self._action("Show everything", "Esc", self._show_everything)
         for number in range(len(_SHELVES)):
             self._action("List", f"Alt+{number + 1}", lambda _=False, one=number: self.shelves.setCurrentIndex(one))
@@ -199,6 +200,7 @@ class AlarmsView(QWidget):
         console.shift.changed.connect(self._count)
         console.shift.changed.connect(self._use_columns)
         table.arranged.connect(self._keep_columns)
+        table.header.list_wanted.connect(self.open_columns)
         console.blink.changed.connect(table.set_blink)
         console.theme.changed.connect(table.apply_palette)
         self._load_timer = QTimer(self, interval=LOAD_MS)
@@ -374,38 +376,36 @@ class AlarmsView(QWidget):
     def acknowledge_chosen(self) -> None:
         """Acknowledge what is selected."""
         self.table.show_chosen()
-        self._acknowledge(_occurrences(self.table.chosen()))
+        self._acknowledge(self.table.chosen())
 
     def ask_all(self) -> None:
         """Ask once before everything visible is acknowledged; what comes later is not meant."""
-        self._asked = _occurrences(self.table.board.rows)
-        if self._asked:
+        self._asked = [row for row in self.table.board.rows if row.needs_acknowledgement]
+        if self.acknowledging.needs_comment(self._asked):
+            # the dialog for the comment is the question
+            self._acknowledge(self._asked)
+        elif self._asked:
             count = len(self._asked)
             self.notice_bar.ask(f"Acknowledge all {count:,} visible alarms?", f"Acknowledge {count:,}")
 
     def _acknowledge_asked(self) -> None:
         self._acknowledge(self._asked)
 
-    def _acknowledge(self, occurrences: Occurrences) -> None:
-        # a second press before the answer would only be refused
-        if occurrences and not self._is_asking:
-            self._is_asking = True
-            self._console.operations.start(self._acknowledging(occurrences))
+    def _acknowledge(self, rows: Sequence[AlarmRow]) -> None:
+        self.acknowledging.begin(rows, self.acknowledge_button, self.all_button)
 
-    async def _acknowledging(self, occurrences: Occurrences) -> None:
-        comment = self.comment.text().strip()
-        controls = (self.acknowledge_button, self.all_button)
-        try:
-            with told(self.notice_bar, "Nothing was acknowledged", *controls):
-                job = partial(acknowledge, occurrences=occurrences, comment=comment)
-                answers = await self._console.operations.act(job)
-                refused = [answer for answer in answers if not answer.is_done]
-                if not refused:
-                    self.comment.clear()
-                self._tell(refused, len(answers))
-        finally:
-            self._is_asking = False
-            self._count()
+    def _edit_note(self) -> None:
+        if chosen := self.table.chosen():
+            self.table.show_chosen()
+            self.notes.edit(chosen[0])
+
+    def open_columns(self) -> None:
+        """Show the columns as a list to be arranged by keys."""
+        ColumnList(self.table.header, self).open()
+
+    def open_comments(self) -> None:
+        """Show which comments are demanded and offered."""
+        CommentsDialog(self, self._console, self.rules).open()
 
     def _tell(self, refused: Sequence[AlarmAnswer], count: int, deed: str = "acknowledged") -> None:
         if not refused:
@@ -448,7 +448,9 @@ class AlarmsView(QWidget):
         menu.addAction(self.acknowledge_action)
         menu.addAction(self.why_action)
         self.deeds.fill(menu, chosen)
+        self.notes.fill(menu, chosen)
         menu.addSeparator()
+        menu.addAction("Comments…", self.open_comments)
         menu.addAction("Open trend", lambda: self._jump_to_trend(chosen))
         menu.addAction("Show on map", lambda: self._console.jumps.map_wanted.emit(chosen[0].tag.id))
         menu.addAction("Show in navigation", lambda: self._console.jumps.tree_wanted.emit(chosen[0].tag.id))
@@ -463,26 +465,9 @@ def _known(value: object, choices: Sequence[object]) -> int:
     return choices.index(value) if value in choices else 0
 
 
-def _comment_line(parent: QWidget) -> QLineEdit:
-    line = QLineEdit(parent)
-    line.setPlaceholderText("Comment (optional)")
-    line.setMaxLength(500)
-    line.setToolTip("Goes with what is done next; Down shows the standard comments")
-    line.setMinimumWidth(90)
-    completer = QCompleter(list(STANDARD_COMMENTS), line)
-    completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-    completer.setFilterMode(Qt.MatchFlag.MatchContains)
-    line.setCompleter(completer)
-    return line
-
-
 def _allow(button: QPushButton, tip: str, is_possible: bool, why_not: str) -> None:
     button.setEnabled(is_possible and not why_not)
     button.setToolTip(why_not or tip)
-
-
-def _occurrences(rows: Sequence[AlarmRow]) -> Occurrences:
-    return [(row.rule.id, row.alarm.event_id) for row in rows if row.needs_acknowledgement]
 
 
 def _shortened(title: str) -> str:
