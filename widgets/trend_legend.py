@@ -12,6 +12,7 @@ from control_room.core.tags import Tag
 _HEADINGS = ("", "Tag", "Now", "At cursor", "Unit", "Quality", "")
 _WIDTHS = (24, 0, 84, 84, 52, 190, 28)
 _COLOUR, _NAME, _NOW, _CURSOR, _UNIT, _QUALITY, _REMOVE = range(len(_HEADINGS))
+REMOVE_COLUMN = _REMOVE
 ROW_HEIGHT = 24
 ROWS_SHOWN = 6
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF
-from PySide6.QtGui import QPainter, QPainterPath, QPen
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
 from control_room.core.trends import Floats
 
@@ -53,3 +53,11 @@ class TrendLines(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph comes wi
             if line.path is not None:
                 painter.setPen(line.pen)
                 painter.drawPath(line.path)
+
+
+def line_pen(name: str, alpha: int, style: Qt.PenStyle) -> QPen:
+    """Return a pen of a colour by name; `alpha` 0 to 255."""
+    colour = QColor(name)
+    colour.setAlpha(alpha)
+    # a width of 0 is one pixel at any scale
+    return QPen(colour, 0, style)

@@ -142,6 +142,7 @@ class MainWindow(QMainWindow):
         console = self._console
         jumps = console.jumps
         jumps.trend_wanted.connect(lambda _: self.bring("trends"))
+        jumps.stretch_wanted.connect(lambda *_: self.bring("trends"))
         jumps.map_wanted.connect(lambda _: self.bring("map"))
         jumps.alarms_wanted.connect(lambda *_: self.bring("alarms"))
         jumps.alarm_wanted.connect(lambda _: self.bring("alarms"))
