@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from control_room.core.access import Action
 from control_room.core.errors import ControlRoomError
 from control_room.ui.alarm_words import first_out_words, lasted_words, note_words, rule_words
 from control_room.ui.console import Console
@@ -95,8 +96,18 @@ class WhyDialog(QDialog):
             button = QPushButton(title, self)
             button.clicked.connect(jump)
             buttons.addButton(button, QDialogButtonBox.ButtonRole.ActionRole)
+        self.rule_button = QPushButton("Change the rule…", self)
+        self.rule_button.clicked.connect(lambda: jumps.rule_wanted.emit(self._row.rule.id))
+        buttons.addButton(self.rule_button, QDialogButtonBox.ButtonRole.ActionRole)
+        self._console.shift.changed.connect(self._allow)
+        self._allow()
         buttons.rejected.connect(self.close)
         return buttons
+
+    def _allow(self) -> None:
+        why_not = self._console.shift.why_not(Action.CONFIGURE, self._row.tag.municipality_id)
+        self.rule_button.setEnabled(not why_not)
+        self.rule_button.setToolTip(why_not or "Open its settings, its record and its changes")
 
     def _columns(self) -> Sequence[RowColumn[Occurrence]]:
         tag = self._row.tag
