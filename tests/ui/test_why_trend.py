@@ -20,8 +20,8 @@ from control_room.ui.views.trends import TrendsView
 from db.alarm_journal import Note, Occurrence, read_occurrences
 from db.history import read_history
 from db.rationalisation import RuleChange, read_rule_changes
-from tests.ui.gallery import PALETTES
-from tests.ui.rooms import Stage
+from tests.ui.gallery import PALETTES, save_as_seen
+from tests.ui.rooms import Stage, fake_history
 from widgets.alarm_model import AlarmRow
 from widgets.palette import Palette
 
@@ -180,6 +180,10 @@ def test_the_stretch_opens_in_the_trends_beside_what_is_live(stage: Stage, qtbot
 def test_a_picture_of_the_panel(palette: Palette, stage: Stage, qtbot: QtBot, row: AlarmRow, gallery: Path) -> None:
     stage.console.theme.use(palette)
     answers: Any = stage.reading.answers
+    answers[read_history] = fake_history
+    inputs = tuple(one for one, tag in stage.console.room.tags.items() if tag.unit == "m" and one != row.tag.id)[:3]
+    panel = opened(stage, qtbot, replace(row, rule=replace(row.rule, kind=AlarmKind.EXPRESSION, inputs=inputs)))
+    save_as_seen(panel.grab(), gallery, f"why-inputs-{palette.name}")
     answers[read_history] = wave(row.rule.limit + 0.4)
     changed = stage.clock.now - timedelta(minutes=5)
     answers[read_rule_changes] = lambda rule_id, count: (
@@ -188,4 +192,4 @@ def test_a_picture_of_the_panel(palette: Palette, stage: Stage, qtbot: QtBot, ro
     dialog = opened(stage, qtbot, row)
     assert dialog.width() <= 1366
     assert dialog.height() <= 700
-    dialog.grab().save(str(gallery / f"why-panel-{palette.name}.png"))
+    save_as_seen(dialog.grab(), gallery, f"why-panel-{palette.name}")
