@@ -151,7 +151,7 @@ class TrendPlot(QWidget):
         number = next(n for n in range(len(self._pens) + 1) if n not in taken)
         self._pens[tag.id] = Pen(tag, number, self._clock())
         self._show_legend()
-        self._ask_soon()
+        self._asking.start()
         self.pens_changed.emit()
 
     def remove_pen(self, tag_id: int) -> None:
@@ -185,7 +185,7 @@ class TrendPlot(QWidget):
     def show_loading(self, tag_id: int) -> None:
         """Say that the past is on its way, when some of the picture is not known yet."""
         pen = self._pens.get(tag_id)
-        if pen is not None and (pen.history is None or pen.history.start_s > self._window()[0]):
+        if pen is not None and (pen.history is None or pen.history.start_s > self.stretch_s[0]):
             self._say(tag_id, "loading …")
 
     def show_failure(self, tag_id: int, words: str) -> None:
@@ -201,7 +201,7 @@ class TrendPlot(QWidget):
         """Take the past from history again: what came live meanwhile was not what was measured."""
         for pen in self._pens.values():
             pen.forget_live(self._clock())
-        self._ask_soon()
+        self._asking.start()
 
     def set_tag(self, tag: Tag, limits: list[tuple[AlarmKind, float]]) -> None:
         """Take a tag's configuration and alarm limits; the limits of the pen in focus are drawn."""
@@ -226,18 +226,13 @@ class TrendPlot(QWidget):
         self._set_live(False)
         self._box.setXRange(start_s, end_s, padding=0)
         self.flush()
-        self._ask_soon()
+        self._asking.start()
 
     def bring_forward(self, tag_id: int | None) -> None:
-        """Bring a pen to the front with its limits, or none."""
+        """Bring a pen to the front with its limits."""
         self._focus = tag_id
         self._show_legend()
         self.flush()
-
-    @property
-    def stretch_s(self) -> tuple[float, float]:
-        """Return what is seen, from when to when, in seconds since 1970."""
-        return self._window()
 
     def set_span_s(self, span_s: float) -> None:
         """Show so many seconds, ending where the picture ends now."""
@@ -247,13 +242,13 @@ class TrendPlot(QWidget):
             end_s = self._box.viewRange()[0][1]
             self._box.setXRange(end_s - span_s, end_s, padding=0)
         self.flush()
-        self._ask_soon()
+        self._asking.start()
 
     def go_live(self) -> None:
         """Follow the clock again."""
         self._set_live(True)
         self.flush()
-        self._ask_soon()
+        self._asking.start()
 
     @property
     def is_live(self) -> bool:
@@ -294,7 +289,7 @@ class TrendPlot(QWidget):
         self._span_s = end_s - start_s
         self._bar.show_span_s(self._span_s)
         self._set_live(False)
-        self._ask_soon()
+        self._asking.start()
 
     def _on_mouse(self, position: QPointF) -> None:
         inside = self._plot.sceneBoundingRect().contains(position)
@@ -336,11 +331,8 @@ class TrendPlot(QWidget):
 
     # --- history
 
-    def _ask_soon(self) -> None:
-        self._asking.start()
-
     def _ask_history(self) -> None:
-        start_s, end_s = self._window()
+        start_s, end_s = self.stretch_s
         self._reread_s = self._clock() + max(REREAD_S, self._span_s * REREAD_SHARE)
         for tag_id in self._pens:
             self.history_wanted.emit(tag_id, start_s, end_s, self._columns())
@@ -348,7 +340,9 @@ class TrendPlot(QWidget):
     def _columns(self) -> int:
         return max(200, int(self._box.width()))
 
-    def _window(self) -> tuple[float, float]:
+    @property
+    def stretch_s(self) -> tuple[float, float]:
+        """Return what is seen, from when to when, in seconds since 1970."""
         if self._is_live:
             now_s = self._clock()
             return now_s - self._span_s, now_s
@@ -370,7 +364,7 @@ class TrendPlot(QWidget):
     def flush(self) -> None:
         """Draw now what is known."""
         self._needs_drawing = False
-        start_s, end_s = self._window()
+        start_s, end_s = self.stretch_s
         self._drawn_until_s = end_s
         self._is_moving_itself = True
         self._box.setXRange(start_s, end_s, padding=0)
@@ -397,7 +391,7 @@ class TrendPlot(QWidget):
             for piece, _ in pieces[tag_id] if not pen.is_digital else ():
                 needed.setdefault(pen.tag.unit, []).extend(seen_extremes(piece, start_s))
         if self._focus is not None and (unit := self._pens[self._focus].tag.unit) in needed:
-            needed[unit].extend(shown_limits(self._limits_seen(), *self._window()))
+            needed[unit].extend(shown_limits(self._limits_seen(), *self.stretch_s))
         for unit, values in needed.items():
             if values:
                 self._ranges[unit] = calm_range(self._ranges.get(unit), min(values), max(values))
@@ -414,7 +408,7 @@ class TrendPlot(QWidget):
         alpha = 70 if self._focus is not None and self._focus != pen.tag.id else 255
         dotted, solid = Qt.PenStyle.DotLine, Qt.PenStyle.SolidLine
         self._lines.show_line((pen.tag.id, 1), Line(x, y_lost, line_pen(self._palette.untrusted, alpha, dotted)))
-        self._lines.show_line((pen.tag.id, 0), Line(x, y, line_pen(self._colour(pen), alpha, solid)))
+        self._lines.show_line((pen.tag.id, 0), Line(x, y, line_pen(self._colour(pen), alpha, solid), self._name(pen)))
 
     def _place(self, pen: Pen, height: Floats, lanes: list[int]) -> Floats:
         if pen.is_digital:
@@ -426,6 +420,9 @@ class TrendPlot(QWidget):
 
     def _colour(self, pen: Pen) -> str:
         return self._palette.pens[pen.colour_number % len(self._palette.pens)]
+
+    def _name(self, pen: Pen) -> str:
+        return str(pen.colour_number + 1) if len(self._pens) > 1 else ""
 
     def _units(self) -> list[str]:
         """Return the units in the order of their axes; the focused pen's is always among those that have one."""
@@ -458,7 +455,9 @@ class TrendPlot(QWidget):
 
     def _show_legend(self) -> None:
         pens = self._pens.values()
-        self._legend.show_rows([LegendRow(pen.tag, self._colour(pen), pen.tag.id == self._focus) for pen in pens])
+        self._legend.show_rows(
+            [LegendRow(pen.tag, self._colour(pen), pen.tag.id == self._focus, self._name(pen)) for pen in pens]
+        )
         self._needs_drawing = True
 
     def _fill_legend(self) -> None:
@@ -496,4 +495,4 @@ class TrendPlot(QWidget):
     def resizeEvent(self, event: object) -> None:
         self._legend.leave_room(self.height())
         self._hint.setGeometry(self._view.rect())
-        self._ask_soon()
+        self._asking.start()

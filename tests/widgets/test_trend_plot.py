@@ -240,3 +240,16 @@ def test_after_an_outage_what_was_shown_meanwhile_is_forgotten(plot: TrendPlot) 
     plot.flush()
     _, y = line(plot, 1)
     assert not np.isnan(y[-2])
+
+
+def test_lines_are_told_apart_by_numbers(plot: TrendPlot) -> None:
+    plot.add_pen(tag(1))
+    plot.show_history(past(1))
+    plot.flush()
+    assert (legend(plot, 0), plot._lines.lines[1, 0].name) == ("▬", "")
+    plot.add_pen(tag(2))
+    plot.show_history(past(2))
+    plot.flush()
+    assert [plot._legend.item(number, 0).text() for number in (0, 1)] == ["1▬", "2▬"]  # type: ignore[union-attr]
+    assert [plot._lines.lines[number, 0].name for number in (1, 2)] == ["1", "2"]
+    assert not plot.grab().isNull()
