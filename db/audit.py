@@ -69,13 +69,21 @@ def read_audit(
     return [_entry(row) for row in seen_by_somebody(connection, connection.execute(_READ, asked).all())]
 
 
-def note_export(connection: Connection, wanted: AuditFilter) -> None:
-    """Write into the audit that it is exported, and by which filter. Raises Refused without the right to read it."""
-    act(connection, "note_export(CAST(:wanted AS jsonb))", {"wanted": _json(wanted)})
+def note_export(connection: Connection, what: str, wanted: Mapping[str, Any], rows: int | None) -> None:
+    """Write into the audit that a person exports `what` by which filter; `rows` is None while nobody knows how many.
+
+    Raises Refused when nobody is signed in, or without the right to read it.
+    """
+    asked = {"what": what, "wanted": _dumped(wanted), "rows": rows}
+    act(connection, "note_export(:what, CAST(:wanted AS jsonb), CAST(:rows AS bigint))", asked)
 
 
 def _json(wanted: AuditFilter) -> str:
-    return json.dumps({name: part for name, part in asdict(wanted).items() if part not in (None, "")}, default=str)
+    return _dumped(asdict(wanted))
+
+
+def _dumped(wanted: Mapping[str, Any]) -> str:
+    return json.dumps({name: part for name, part in wanted.items() if part not in (None, "", ())}, default=str)
 
 
 def _entry(row: Row[Any]) -> AuditEntry:

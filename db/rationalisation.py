@@ -6,11 +6,14 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+import psycopg
+from sqlalchemy import Connection, Row, select, text
+from sqlalchemy.exc import DBAPIError
 
 from control_room.core.access import NOT_SIGNED_IN
 from control_room.core.errors import Refused, SessionEnded
 from control_room.core.rationalisation import NAMES, Level, Place, Record, RecordBook, Severity
+from db.stop import Cancelled, Stop
 from db.tables import asset, rationalisation, tag
 
 # an import of a whole plant takes longer than anything else that a seat asks
@@ -102,14 +105,22 @@ def _record(row: Mapping[str, Any]) -> Record:
 _CHANGE = text("SELECT is_done, words, place FROM change_rules(CAST(:changes AS jsonb), :reason, :only_check)")
 
 
-def change_rules(connection: Connection, changes: Sequence[Change], reason: str, *, only_check: bool = False) -> str:
+def change_rules(
+    connection: Connection,
+    changes: Sequence[Change],
+    reason: str,
+    *,
+    only_check: bool = False,
+    stop: Stop | None = None,
+) -> str:
     """Change rules and records, all or none of them; return the database's words.
 
-    Raises ChangeRefused, naming the first one that is not allowed or that somebody changed meanwhile.
+    Raises ChangeRefused, naming the first one that is not allowed or that somebody changed meanwhile, and Cancelled when
+    `stop` came in time: then nothing is changed.
     """
     connection.execute(text(f"SET LOCAL statement_timeout = {CHANGE_TIMEOUT_S * 1000}"))
     asked = {"changes": json.dumps([_asked(one) for one in changes]), "reason": reason, "only_check": only_check}
-    answer = connection.execute(_CHANGE, asked).one()
+    answer = connection.execute(_CHANGE, asked).one() if stop is None else _stoppable(connection, asked, stop)
     if not answer.is_done:
         # the refusal is recorded: what undoes the transaction would undo the record
         connection.commit()
@@ -117,6 +128,21 @@ def change_rules(connection: Connection, changes: Sequence[Change], reason: str,
             raise SessionEnded(answer.words)
         raise ChangeRefused(answer.words, None if answer.place is None else answer.place - 1)
     return str(answer.words)
+
+
+def _stoppable(connection: Connection, asked: Mapping[str, Any], stop: Stop) -> Row[Any]:
+    try:
+        stop.begin(connection)
+        answer = connection.execute(_CHANGE, asked).one()
+    except DBAPIError as fault:
+        if stop.is_wanted and isinstance(fault.orig, psycopg.errors.QueryCanceled):
+            raise Cancelled from fault
+        raise
+    finally:
+        stop.end()
+    # what is not committed yet can still be given up
+    stop.check()
+    return answer
 
 
 def _asked(change: Change) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 from control_room.core.tags import Tag
 
 _HEADINGS = ("", "Tag", "Now", "At cursor", "Unit", "Quality", "")
-_WIDTHS = (24, 0, 84, 84, 52, 190, 28)
+_WIDTHS = (30, 0, 84, 84, 52, 190, 28)
 _COLOUR, _NAME, _NOW, _CURSOR, _UNIT, _QUALITY, _REMOVE = range(len(_HEADINGS))
+REMOVE_COLUMN = _REMOVE
 ROW_HEIGHT = 24
 ROWS_SHOWN = 6
 
@@ -23,6 +24,8 @@ class LegendRow:
     tag: Tag
     colour: str
     is_focused: bool
+    # as it is written at its line
+    name: str = ""
 
 
 class TrendLegend(QTableWidget):
@@ -70,7 +73,7 @@ class TrendLegend(QTableWidget):
         self.setFixedHeight(self.horizontalHeader().sizeHint().height() + ROW_HEIGHT * lines + 4)
 
     def _fill(self, number: int, row: LegendRow) -> None:
-        texts = {_COLOUR: "▬", _NAME: row.tag.name, _UNIT: row.tag.unit, _REMOVE: "✕"}
+        texts = {_COLOUR: f"{row.name}▬", _NAME: row.tag.name, _UNIT: row.tag.unit, _REMOVE: "✕"}
         items = [QTableWidgetItem(texts.get(column, "")) for column in range(len(_HEADINGS))]
         items[_COLOUR].setForeground(QColor(row.colour))
         items[_NAME].setToolTip(f"{row.tag.key}\n{row.tag.site} › {row.tag.asset}\nClick: bring to the front")

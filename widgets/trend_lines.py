@@ -4,22 +4,28 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF
-from PySide6.QtGui import QPainter, QPainterPath, QPen
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
 from control_room.core.trends import Floats
 
+_NAME_PX = (14, 3)
 # every time and every height that a plot can show: it is never asked which part of it changed
 _EVERYWHERE = QRectF(-1e12, -1e3, 2e12, 2e3)
 
 
 @dataclass(slots=True)
 class Line:
-    """What is drawn of one pen: times in s since 1970, heights in the plot's own scale, NaN where the line breaks."""
+    """What is drawn of one pen: times in s since 1970, heights in the plot's own scale, NaN where the line breaks.
+
+    `name` is written at its end.
+    """
 
     x: Floats
     y: Floats
     pen: QPen
+    # colours alone do not tell lines apart for everybody
+    name: str = ""
     path: QPainterPath | None = None
 
 
@@ -53,3 +59,21 @@ class TrendLines(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph comes wi
             if line.path is not None:
                 painter.setPen(line.pen)
                 painter.drawPath(line.path)
+        ends = [(line, painter.transform().map(_end(line))) for line in self.lines.values() if line.path and line.name]
+        painter.resetTransform()
+        for line, end in ends:
+            painter.setPen(line.pen)
+            painter.drawText(end - QPointF(*_NAME_PX), line.name)
+
+
+def _end(line: Line) -> QPointF:
+    last = int(np.flatnonzero(np.isfinite(line.y))[-1])
+    return QPointF(float(line.x[last]), float(line.y[last]))
+
+
+def line_pen(name: str, alpha: int, style: Qt.PenStyle) -> QPen:
+    """Return a pen of a colour by name; `alpha` 0 to 255."""
+    colour = QColor(name)
+    colour.setAlpha(alpha)
+    # a width of 0 is one pixel at any scale
+    return QPen(colour, 0, style)

@@ -11,27 +11,23 @@ from time import time
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QKeyEvent, QPen
-from PySide6.QtWidgets import (
-    QButtonGroup,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from control_room.core.alarms import LIMITS, AlarmKind
+from control_room.core.alarms import AlarmKind
 from control_room.core.samples import Grade, Sample, quality_text
 from control_room.core.tags import Tag
-from control_room.core.trends import Floats, TrendPiece, as_steps, held_at
+from control_room.core.trends import Floats, TrendPiece, as_steps, held_at, seen_extremes
 from widgets.palette import LIGHT, Palette
 from widgets.quality import MARKS, TAG_MIME, age_text
-from widgets.trend_legend import LegendRow, TrendLegend
-from widgets.trend_lines import Line, TrendLines
+from widgets.trend_axis import UnitAxis, calm_range
+from widgets.trend_bar import SPANS_S, TrendBar
+from widgets.trend_legend import REMOVE_COLUMN, LegendRow, TrendLegend
+from widgets.trend_lines import Line, TrendLines, line_pen
+from widgets.trend_marks import LimitLine, Moment, TrendMarks, shown_limits
 from widgets.trend_pens import Pen
+from widgets.trend_words import cursor_words, present_limit, why_empty
 
-SPANS_S = {"5 min": 300.0, "30 min": 1_800.0, "2 h": 7_200.0, "8 h": 28_800.0, "24 h": 86_400.0, "7 d": 604_800.0}
 DRAW_MS = 200
 HISTORY_DELAY_MS = 150
 # what came late, and what other seats' clocks do, is in the history only: a live plot reads it again now and then
@@ -40,31 +36,6 @@ REREAD_SHARE = 0.02
 REREAD_LATE_S = 2.0
 UNIT_AXES = 3
 LANE = 0.09
-# a new range is chosen when the data need more, or less than this share of the present one
-_SHRINK = 0.55
-
-
-class _UnitAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph comes without types
-    """The axis of one unit; silent in the lanes below its zero."""
-
-    def __init__(self) -> None:
-        super().__init__("left")
-        self.bottom = 0.0
-        self.setWidth(62)
-        self.enableAutoSIPrefix(False)
-
-    def show_range(self, bottom: float, low: float, high: float, unit: str) -> None:
-        """Show a range; what is shown already is not drawn anew."""
-        self.bottom = bottom
-        if self.range != [low, high]:
-            self.setRange(low, high)
-        if self.labelText != unit:
-            self.setLabel(unit)
-
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        """Leave out the values of the lanes."""
-        texts: list[str] = super().tickStrings(values, scale, spacing)
-        return ["" if value < self.bottom else text for value, text in zip(values, texts, strict=True)]
 
 
 class TrendPlot(QWidget):
@@ -74,12 +45,14 @@ class TrendPlot(QWidget):
     tag_dropped = Signal(int)
     pens_changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None, clock: Callable[[], float] = time) -> None:
-        """Start live, with the last 5 minutes and no pens."""
+    def __init__(
+        self, parent: QWidget | None = None, clock: Callable[[], float] = time, *, is_fixed: bool = False
+    ) -> None:
+        """Start live, with the last 5 minutes and no pens; `is_fixed`: a person cannot choose pens, nor go live."""
         super().__init__(parent)
-        self._clock = clock
+        self._clock, self._is_fixed = clock, is_fixed
         self._pens: dict[int, Pen] = {}
-        self._limits: dict[int, list[tuple[AlarmKind, float]]] = {}
+        self._limits: dict[int, Sequence[LimitLine]] = {}
         self._ranges: dict[str, tuple[float, float]] = {}
         self._focus: int | None = None
         self._palette = LIGHT
@@ -91,7 +64,7 @@ class TrendPlot(QWidget):
         self._reread_s = 0.0
         self._drawn_until_s = 0.0
         self._drawn: dict[int, list[tuple[TrendPiece, float]]] = {}
-        self.setAcceptDrops(True)
+        self.setAcceptDrops(not is_fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._build()
         self._drawing = QTimer(self)
@@ -111,35 +84,15 @@ class TrendPlot(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(4)
-        column.addLayout(self._build_buttons())
+        self._bar = TrendBar(self, has_live=not self._is_fixed)
+        self._bar.show_span_s(self._span_s)
+        self._bar.span_wanted.connect(self.set_span_s)
+        self._bar.live_wanted.connect(self._on_live)
+        column.addWidget(self._bar)
         self._build_plot()
         column.addWidget(self._view, 1)
         self._build_legend()
         column.addWidget(self._legend)
-
-    def _build_buttons(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(2)
-        self._span_buttons = QButtonGroup(self)
-        for text, span_s in SPANS_S.items():
-            button = QPushButton(text, self)
-            button.setCheckable(True)
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            button.clicked.connect(lambda _, chosen_s=span_s: self.set_span_s(chosen_s))
-            self._span_buttons.addButton(button)
-            row.addWidget(button)
-            button.setChecked(span_s == self._span_s)
-        row.addStretch(1)
-        self._cursor_label = QLabel(self)
-        row.addWidget(self._cursor_label)
-        self._live_button = QPushButton("Live", self)
-        self._live_button.setCheckable(True)
-        self._live_button.setChecked(True)
-        self._live_button.setToolTip("Follow the clock (L)")
-        self._live_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._live_button.clicked.connect(self._toggle_live)
-        row.addWidget(self._live_button)
-        return row
 
     def _build_plot(self) -> None:
         self._time_axis = pg.DateAxisItem(orientation="bottom")
@@ -157,7 +110,7 @@ class TrendPlot(QWidget):
         self._box.disableAutoRange()
         self._box.setYRange(0, 1, padding=0)
         self._box.sigXRangeChanged.connect(self._on_range)
-        self._axes = [_UnitAxis() for _ in range(UNIT_AXES)]
+        self._axes = [UnitAxis() for _ in range(UNIT_AXES)]
         for number, axis in enumerate(self._axes):
             # columns of pyqtgraph's own layout: the view is in column 1, so further axes go to its right
             self._plot.layout.addItem(axis, 2, 0 if number == 0 else 2 + number)
@@ -171,13 +124,8 @@ class TrendPlot(QWidget):
         self._plot.addItem(self._lines, ignoreBounds=True)
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._plot.addItem(self._cursor, ignoreBounds=True)
-        self._limit_lines = [pg.InfiniteLine(angle=0, movable=False) for _ in LIMITS]
-        for line in self._limit_lines:
-            self._plot.addItem(line, ignoreBounds=True)
-            line.hide()
-        self._hint = QLabel(
-            "Drag tags here, or choose them in the navigation, on the map or on the alarm board.", self._view
-        )
+        self._marks = TrendMarks(self._plot)
+        self._hint = QLabel(self._view)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._hint.setWordWrap(True)
         self._hint.setMargin(24)
@@ -188,7 +136,8 @@ class TrendPlot(QWidget):
 
     def _build_legend(self) -> None:
         self._legend = TrendLegend(self)
-        self._legend.focus_wanted.connect(lambda tag_id: self._set_focus(None if self._focus == tag_id else tag_id))
+        self._legend.setColumnHidden(REMOVE_COLUMN, self._is_fixed)
+        self._legend.focus_wanted.connect(lambda tag_id: self.bring_forward(None if self._focus == tag_id else tag_id))
         self._legend.removal_wanted.connect(self.remove_pen)
 
     # --- what others tell it
@@ -196,13 +145,13 @@ class TrendPlot(QWidget):
     def add_pen(self, tag: Tag) -> None:
         """Add a tag's line, in the first free colour; its past is asked for."""
         if tag.id in self._pens:
-            self._set_focus(tag.id)
+            self.bring_forward(tag.id)
             return
         taken = {pen.colour_number for pen in self._pens.values()}
         number = next(n for n in range(len(self._pens) + 1) if n not in taken)
         self._pens[tag.id] = Pen(tag, number, self._clock())
         self._show_legend()
-        self._ask_soon()
+        self._asking.start()
         self.pens_changed.emit()
 
     def remove_pen(self, tag_id: int) -> None:
@@ -236,7 +185,7 @@ class TrendPlot(QWidget):
     def show_loading(self, tag_id: int) -> None:
         """Say that the past is on its way, when some of the picture is not known yet."""
         pen = self._pens.get(tag_id)
-        if pen is not None and (pen.history is None or pen.history.start_s > self._window()[0]):
+        if pen is not None and (pen.history is None or pen.history.start_s > self.stretch_s[0]):
             self._say(tag_id, "loading …")
 
     def show_failure(self, tag_id: int, words: str) -> None:
@@ -252,31 +201,54 @@ class TrendPlot(QWidget):
         """Take the past from history again: what came live meanwhile was not what was measured."""
         for pen in self._pens.values():
             pen.forget_live(self._clock())
-        self._ask_soon()
+        self._asking.start()
 
     def set_tag(self, tag: Tag, limits: list[tuple[AlarmKind, float]]) -> None:
         """Take a tag's configuration and alarm limits; the limits of the pen in focus are drawn."""
-        self._limits[tag.id] = limits
+        self.show_limits(tag.id, [present_limit(tag, kind, limit) for kind, limit in limits])
         pen = self._pens.get(tag.id)
         if pen is not None and pen.tag != tag:
             pen.tag = tag
             self._show_legend()
         self._needs_drawing = True
 
+    def show_limits(self, tag_id: int, limits: Sequence[LimitLine]) -> None:
+        """Take a tag's limits as they were; they are drawn while its pen is in focus."""
+        self._limits[tag_id] = limits
+        self._needs_drawing = True
+
+    def show_moments(self, moments: Sequence[Moment]) -> None:
+        """Mark these moments and no others."""
+        self._marks.show_moments(moments)
+
+    def show_stretch(self, start_s: float, end_s: float) -> None:
+        """Leave the present and show this stretch of the past."""
+        self._set_live(False)
+        self._box.setXRange(start_s, end_s, padding=0)
+        self.flush()
+        self._asking.start()
+
+    def bring_forward(self, tag_id: int | None) -> None:
+        """Bring a pen to the front with its limits."""
+        self._focus = tag_id
+        self._show_legend()
+        self.flush()
+
     def set_span_s(self, span_s: float) -> None:
         """Show so many seconds, ending where the picture ends now."""
         self._span_s = span_s
+        self._bar.show_span_s(span_s)
         if not self._is_live:
             end_s = self._box.viewRange()[0][1]
             self._box.setXRange(end_s - span_s, end_s, padding=0)
         self.flush()
-        self._ask_soon()
+        self._asking.start()
 
     def go_live(self) -> None:
         """Follow the clock again."""
         self._set_live(True)
         self.flush()
-        self._ask_soon()
+        self._asking.start()
 
     @property
     def is_live(self) -> bool:
@@ -293,22 +265,21 @@ class TrendPlot(QWidget):
         self._plot.showGrid(x=True, y=False, alpha=0.25)
         self._cursor.setPen(pg.mkPen(QColor(palette.text), width=1))
         self._hint.setStyleSheet(f"color: {palette.label}; font-size: 15px;")
-        for line in self._limit_lines:
-            line.setPen(pg.mkPen(QColor(palette.label), width=1, style=Qt.PenStyle.DashLine))
+        self._marks.apply_palette(palette)
         self._show_legend()
         self._needs_drawing = True
 
     # --- what the person does
 
-    def _toggle_live(self) -> None:
-        if self._live_button.isChecked():
+    def _on_live(self, is_live: bool) -> None:
+        if is_live:
             self.go_live()
         else:
             self._set_live(False)
 
     def _set_live(self, is_live: bool) -> None:
         self._is_live = is_live
-        self._live_button.setChecked(is_live)
+        self._bar.live_button.setChecked(is_live)
         self._needs_drawing = True
 
     def _on_range(self) -> None:
@@ -316,13 +287,9 @@ class TrendPlot(QWidget):
             return
         start_s, end_s = self._box.viewRange()[0]
         self._span_s = end_s - start_s
-        checked = self._span_buttons.checkedButton()
-        if checked is not None and abs(SPANS_S[checked.text()] - self._span_s) > 1:
-            self._span_buttons.setExclusive(False)
-            checked.setChecked(False)
-            self._span_buttons.setExclusive(True)
+        self._bar.show_span_s(self._span_s)
         self._set_live(False)
-        self._ask_soon()
+        self._asking.start()
 
     def _on_mouse(self, position: QPointF) -> None:
         inside = self._plot.sceneBoundingRect().contains(position)
@@ -348,7 +315,7 @@ class TrendPlot(QWidget):
         key = Qt.Key(event.key())
         if key in moves:
             self._box.setXRange(*moves[key], padding=0)
-        elif key in (Qt.Key.Key_L, Qt.Key.Key_End):
+        elif key in (Qt.Key.Key_L, Qt.Key.Key_End) and not self._is_fixed:
             self.go_live()
         else:
             super().keyPressEvent(event)
@@ -362,18 +329,10 @@ class TrendPlot(QWidget):
             self.tag_dropped.emit(int(word))
         event.acceptProposedAction()
 
-    def _set_focus(self, tag_id: int | None) -> None:
-        self._focus = tag_id
-        self._show_legend()
-        self.flush()
-
     # --- history
 
-    def _ask_soon(self) -> None:
-        self._asking.start()
-
     def _ask_history(self) -> None:
-        start_s, end_s = self._window()
+        start_s, end_s = self.stretch_s
         self._reread_s = self._clock() + max(REREAD_S, self._span_s * REREAD_SHARE)
         for tag_id in self._pens:
             self.history_wanted.emit(tag_id, start_s, end_s, self._columns())
@@ -381,7 +340,9 @@ class TrendPlot(QWidget):
     def _columns(self) -> int:
         return max(200, int(self._box.width()))
 
-    def _window(self) -> tuple[float, float]:
+    @property
+    def stretch_s(self) -> tuple[float, float]:
+        """Return what is seen, from when to when, in seconds since 1970."""
         if self._is_live:
             now_s = self._clock()
             return now_s - self._span_s, now_s
@@ -403,39 +364,37 @@ class TrendPlot(QWidget):
     def flush(self) -> None:
         """Draw now what is known."""
         self._needs_drawing = False
-        start_s, end_s = self._window()
+        start_s, end_s = self.stretch_s
         self._drawn_until_s = end_s
         self._is_moving_itself = True
         self._box.setXRange(start_s, end_s, padding=0)
         self._is_moving_itself = False
-        self._hint.setVisible(not self._pens)
         known_until_s = min(end_s, self._clock())
         pieces = {tag_id: pen.pieces(start_s, known_until_s, self._columns()) for tag_id, pen in self._pens.items()}
         self._drawn = pieces
+        self._hint.setText(why_empty(self._pens.values(), pieces))
+        self._hint.setVisible(bool(self._hint.text()))
         self._choose_ranges(pieces, start_s)
         lanes = [tag_id for tag_id, pen in self._pens.items() if pen.is_digital]
-        self._box.setYRange(-LANE * len(lanes) - 0.02 * bool(lanes), 1, padding=0)
+        # lanes alone have the whole height
+        top = 0 if lanes and len(lanes) == len(self._pens) else 1
+        self._box.setYRange(-LANE * len(lanes) - 0.02 * bool(lanes), top, padding=0)
         for tag_id, pen in self._pens.items():
             self._draw_pen(pen, pieces[tag_id], lanes)
         self._show_axes(len(lanes))
-        self._show_limits()
+        self._marks.show_limits(self._limits_seen(), self._limit_place, start_s, end_s)
         self._fill_legend()
 
     def _choose_ranges(self, pieces: dict[int, list[tuple[TrendPiece, float]]], start_s: float) -> None:
         needed: dict[str, list[float]] = {}
         for tag_id, pen in self._pens.items():
             for piece, _ in pieces[tag_id] if not pen.is_digital else ():
-                seen = piece.time_s >= start_s
-                # the value that held when the picture begins is seen, too
-                first = held_at(piece, start_s)
-                if first is not None:
-                    seen[first] = True
-                values = np.r_[piece.low[seen], piece.high[seen]]
-                values = values[~np.isnan(values)]
-                if values.size:
-                    needed.setdefault(pen.tag.unit, []).extend((float(values.min()), float(values.max())))
-        for unit, values_needed in needed.items():
-            self._ranges[unit] = _calm_range(self._ranges.get(unit), min(values_needed), max(values_needed))
+                needed.setdefault(pen.tag.unit, []).extend(seen_extremes(piece, start_s))
+        if self._focus is not None and (unit := self._pens[self._focus].tag.unit) in needed:
+            needed[unit].extend(shown_limits(self._limits_seen(), *self.stretch_s))
+        for unit, values in needed.items():
+            if values:
+                self._ranges[unit] = calm_range(self._ranges.get(unit), min(values), max(values))
 
     def _draw_pen(self, pen: Pen, pieces: list[tuple[TrendPiece, float]], lanes: list[int]) -> None:
         steps = [as_steps(piece, until_s) for piece, until_s in pieces]
@@ -448,8 +407,8 @@ class TrendPlot(QWidget):
         y, y_lost = (self._place(pen, height, lanes) for height in heights)
         alpha = 70 if self._focus is not None and self._focus != pen.tag.id else 255
         dotted, solid = Qt.PenStyle.DotLine, Qt.PenStyle.SolidLine
-        self._lines.show_line((pen.tag.id, 1), Line(x, y_lost, _line_pen(self._palette.untrusted, alpha, dotted)))
-        self._lines.show_line((pen.tag.id, 0), Line(x, y, _line_pen(self._colour(pen), alpha, solid)))
+        self._lines.show_line((pen.tag.id, 1), Line(x, y_lost, line_pen(self._palette.untrusted, alpha, dotted)))
+        self._lines.show_line((pen.tag.id, 0), Line(x, y, line_pen(self._colour(pen), alpha, solid), self._name(pen)))
 
     def _place(self, pen: Pen, height: Floats, lanes: list[int]) -> Floats:
         if pen.is_digital:
@@ -461,6 +420,9 @@ class TrendPlot(QWidget):
 
     def _colour(self, pen: Pen) -> str:
         return self._palette.pens[pen.colour_number % len(self._palette.pens)]
+
+    def _name(self, pen: Pen) -> str:
+        return str(pen.colour_number + 1) if len(self._pens) > 1 else ""
 
     def _units(self) -> list[str]:
         """Return the units in the order of their axes; the focused pen's is always among those that have one."""
@@ -482,19 +444,20 @@ class TrendPlot(QWidget):
             axis.show_range(low, low + bottom * (high - low), high, units[number] or "—")
             axis.show()
 
-    def _show_limits(self) -> None:
+    def _limits_seen(self) -> Sequence[LimitLine]:
         pen = self._pens.get(self._focus) if self._focus is not None else None
-        limits = self._limits.get(pen.tag.id, []) if pen is not None and not pen.is_digital else []
-        for number, line in enumerate(self._limit_lines):
-            line.setVisible(number < len(limits))
-            if number < len(limits) and pen is not None:
-                line.setValue(float(self._place(pen, np.array([limits[number][1]]), [])[0]))
+        return self._limits.get(pen.tag.id, ()) if pen is not None and not pen.is_digital else ()
+
+    def _limit_place(self, limits: Floats) -> Floats:
+        return self._place(self._pens[self._focus], limits, []) if self._focus is not None else limits
 
     # --- legend and cursor
 
     def _show_legend(self) -> None:
         pens = self._pens.values()
-        self._legend.show_rows([LegendRow(pen.tag, self._colour(pen), pen.tag.id == self._focus) for pen in pens])
+        self._legend.show_rows(
+            [LegendRow(pen.tag, self._colour(pen), pen.tag.id == self._focus, self._name(pen)) for pen in pens]
+        )
         self._needs_drawing = True
 
     def _fill_legend(self) -> None:
@@ -512,10 +475,10 @@ class TrendPlot(QWidget):
     def _show_cursor(self) -> None:
         self._cursor.setVisible(self._cursor_s is not None)
         if self._cursor_s is None:
-            self._cursor_label.setText("")
+            self._bar.cursor_label.setText("")
         else:
             self._cursor.setValue(self._cursor_s)
-            self._cursor_label.setText(f"{datetime.fromtimestamp(self._cursor_s).astimezone():%Y-%m-%d %H:%M:%S}  ")
+            self._bar.cursor_label.setText(f"{datetime.fromtimestamp(self._cursor_s).astimezone():%Y-%m-%d %H:%M:%S}  ")
         for pen in self._pens.values():
             self._legend.show_at_cursor(pen.tag.id, self._at_cursor(pen))
 
@@ -526,39 +489,10 @@ class TrendPlot(QWidget):
             row = held_at(piece, self._cursor_s)
             if row is None or self._cursor_s > until_s:
                 continue
-            return _words(pen.tag, piece, row, self._cursor_s, self._columns())
+            return cursor_words(pen.tag, piece, row, self._cursor_s, self._columns())
         return "no data"
 
     def resizeEvent(self, event: object) -> None:
         self._legend.leave_room(self.height())
         self._hint.setGeometry(self._view.rect())
-        self._ask_soon()
-
-
-def _line_pen(name: str, alpha: int, style: Qt.PenStyle) -> QPen:
-    colour = QColor(name)
-    colour.setAlpha(alpha)
-    # a width of 0 is one pixel at any scale
-    return QPen(colour, 0, style)
-
-
-def _words(tag: Tag, piece: TrendPiece, row: int, at_s: float, columns: int) -> str:
-    """Return what is known of a moment: the extremes of its column, or the value that held."""
-    if at_s - piece.time_s[row] <= (piece.end_s - piece.start_s) / columns:
-        low, high, grade = float(piece.low[row]), float(piece.high[row]), piece.worst[row]
-    else:
-        low, high, grade = float(piece.last[row]), float(piece.last[row]), piece.grade[row]
-    value = tag.text(None if np.isnan(high) else high)
-    spread = f"{tag.text(low)} … {value}" if low < high else value
-    return f"{MARKS[Grade(int(grade))]} {spread}".strip()
-
-
-def _calm_range(present: tuple[float, float] | None, low: float, high: float) -> tuple[float, float]:
-    """Return a range for the values with a margin; the present one stays while it still fits."""
-    if present is not None:
-        is_inside = present[0] <= low and high <= present[1]
-        is_used = high - low >= _SHRINK * (present[1] - present[0]) * 0.5
-        if is_inside and is_used:
-            return present
-    margin = max((high - low) * 0.12, abs(high) * 0.002, 1e-6)
-    return low - margin, high + margin
+        self._asking.start()

@@ -113,3 +113,14 @@ def held_at(piece: TrendPiece, time_s: float) -> int | None:
     """Return the row whose value held at `time_s`, None before the first."""
     row = int(np.searchsorted(piece.time_s, time_s, side="right")) - 1
     return row if row >= 0 else None
+
+
+def seen_extremes(piece: TrendPiece, start_s: float) -> list[float]:
+    """Return the lowest and the highest trusted value from `start_s` on, that which held then included; none: empty."""
+    seen = piece.time_s >= start_s
+    first = held_at(piece, start_s)
+    if first is not None:
+        seen[first] = True
+    values = np.r_[piece.low[seen], piece.high[seen]]
+    values = values[~np.isnan(values)]
+    return [float(values.min()), float(values.max())] if values.size else []

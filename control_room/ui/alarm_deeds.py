@@ -157,6 +157,14 @@ class AlarmDeeds:
             why_not = self._why_not(deed, meant)
             action.setEnabled(not why_not)
             action.setToolTip(why_not)
+        if len(rows) == 1:
+            self._add_rule(menu, rows[0])
+
+    def _add_rule(self, menu: QMenu, row: AlarmRow) -> None:
+        action = menu.addAction("Change the rule…", partial(self._console.jumps.rule_wanted.emit, row.rule.id))
+        why_not = self._console.shift.why_not(Action.CONFIGURE, row.tag.municipality_id)
+        action.setEnabled(not why_not)
+        action.setToolTip(why_not)
 
     def _why_not(self, deed: Deed, rows: Sequence[AlarmRow]) -> str:
         if deed.right is Action.SHELVE and len(rows) > MOST_SHELVED:

@@ -37,6 +37,9 @@ ACTIONS = (
     "create_station",
     "save_municipality",
     "export_audit",
+    "export_journal",
+    "export_alarm_report",
+    "export_alarm_rules",
 )
 _WORDS = {"set_membership": "change roles", "resume": "resume session"}
 TITLES = (

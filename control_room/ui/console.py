@@ -21,6 +21,8 @@ class Jumps(QObject):
     tree_wanted(tag id), alarm_wanted(rule id) and tag_shown(tag id), which follows a person's choice without bringing
     anything to the front. notice_wanted(words): what the person must read whatever is in front.
     work_wanted(tag ids): work is to be planned where they are.
+    stretch_wanted(title, tag ids, start, end): their trend of the past, times in seconds since 1970.
+    rule_wanted(rule id): the dialog of an alarm rule.
     """
 
     trend_wanted = Signal(list)
@@ -31,6 +33,8 @@ class Jumps(QObject):
     tag_shown = Signal(int)
     notice_wanted = Signal(str)
     work_wanted = Signal(list)
+    stretch_wanted = Signal(str, list, float, float)
+    rule_wanted = Signal(int)
 
 
 class Blink(QObject):

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QStandardPaths, Qt
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QProgressBar, QPushButton, QWidget
 
-from control_room.ui.export import Page, Progress, export
+from control_room.ui.export import Note, Page, Progress, export
 from control_room.ui.table_files import KINDS
 
 
@@ -58,11 +58,11 @@ class ExportRow(QWidget):
             self.progress = None
             self.hide()
 
-    async def write(self, titles: Sequence[str], pages: AsyncGenerator[Page, None], path: Path) -> str:
+    async def write(self, titles: Sequence[str], pages: AsyncGenerator[Page, None], path: Path, note: Note) -> str:
         """Write every page to the file while busy(); return what came of it. Raises ControlRoomError."""
         assert self.progress is not None
         progress = self.progress
-        if not await export(titles, pages, path, progress, self.tell):
+        if not await export(titles, pages, path, progress, self.tell, note):
             return "The export was cancelled; no file was made."
         return f"{self._count(progress.written)} exported to {path}"
 

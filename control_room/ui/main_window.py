@@ -142,6 +142,9 @@ class MainWindow(QMainWindow):
         console = self._console
         jumps = console.jumps
         jumps.trend_wanted.connect(lambda _: self.bring("trends"))
+        jumps.stretch_wanted.connect(lambda *_: self.bring("trends"))
+        # before the view opens the dialog: what is brought to the front must not cover it
+        jumps.rule_wanted.connect(lambda _: self.bring("rules"))
         jumps.map_wanted.connect(lambda _: self.bring("map"))
         jumps.alarms_wanted.connect(lambda *_: self.bring("alarms"))
         jumps.alarm_wanted.connect(lambda _: self.bring("alarms"))

@@ -14,6 +14,7 @@ from control_room.core.rationalisation import RecordBook
 from control_room.core.rule_sheet import Known, Line
 from control_room.ui.console import Console
 from control_room.ui.dialogs.rule_import import RuleImportDialog
+from control_room.ui.export import note_of
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
 from control_room.ui.room import Room
@@ -29,12 +30,17 @@ class RuleTransfer(QWidget):
     """The progress of an export, hidden while there is none; its owner places the two buttons."""
 
     def __init__(
-        self, console: Console, notice_bar: NoticeBar, rows: Callable[[], Sequence[RuleRow]], parent: QWidget
+        self,
+        console: Console,
+        notice_bar: NoticeBar,
+        rows: Callable[[], Sequence[RuleRow]],
+        search: Callable[[], str],
+        parent: QWidget,
     ) -> None:
-        """Export what `rows` returns."""
+        """Export what `rows` returns, which `search` found."""
         super().__init__(parent)
         self._view = parent
-        self._console, self._notice_bar, self._rows = console, notice_bar, rows
+        self._console, self._notice_bar, self._rows, self._search = console, notice_bar, rows, search
         self._progress: FileProgress | None = None
         self.dialog: RuleImportDialog | None = None
         self.export_button = QPushButton("Export…", parent)
@@ -56,6 +62,7 @@ class RuleTransfer(QWidget):
         self.import_button.setEnabled(not why)
         self.import_button.setToolTip(why or "Read rules and records from a file; first it is shown what would change")
         empty = "" if self._rows() else "There is no rule to export."
+        empty = self._console.shift.why_nowhere(Action.VIEW) or empty
         self.export_button.setEnabled(not empty and self._progress is None)
         self.export_button.setToolTip(empty or "Write the rules that are shown, with their records, into a file")
 
@@ -97,6 +104,8 @@ class RuleTransfer(QWidget):
             with told(self._notice_bar, "Nothing was exported", self.export_button):
                 book = await self._console.operations.read(partial(read_records))
                 lines = await make_lines(self._console.room, book, [row.rule for row in rows])
+                note = note_of(self._console.operations, "alarm rules", {"search": self._search()})
+                await note(len(lines))
                 is_done = await write_rules(path, lines, progress)
                 self._notice_bar.say(
                     f"{len(lines):,} rules exported to {path}"

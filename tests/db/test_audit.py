@@ -81,15 +81,15 @@ def test_every_filter_is_the_databases(reader: Reader) -> None:
 def test_an_export_is_noted_with_its_filter(reader: Reader) -> None:
     connection = reader()
     start = datetime(2026, 3, 1, tzinfo=UTC)
-    note_export(connection, AuditFilter(person="omar", start=start, is_done=False))
+    note_export(connection, "audit", {"person": "omar", "start": start, "is_done": False}, 7)
     newest = read_audit(connection, AuditFilter())[0]
     assert (newest.action, newest.person, newest.object, newest.is_done) == ("export_audit", "reader", "audit", True)
-    assert newest.new == {"person": "omar", "start": str(start), "is_done": False}
+    assert newest.new == {"person": "omar", "start": str(start), "is_done": False, "rows": 7}
 
 
 def test_who_may_not_read_the_audit_notes_no_export_and_is_recorded(reader: Reader, owner: Engine) -> None:
     with pytest.raises(Refused, match="You may not read the audit"):
-        note_export(reader("operator"), AuditFilter())
+        note_export(reader("operator"), "audit", {}, None)
     with owner.begin() as hands:
         assert hands.execute(text("SELECT is_done FROM audit WHERE action = 'export_audit'")).scalars().all() == [False]
 
@@ -127,3 +127,41 @@ def test_the_chain_is_whole_until_somebody_changes_a_row(reader: Reader, owner: 
         breaking.execute(text("ALTER TABLE audit DISABLE TRIGGER USER"))
         breaking.execute(text("UPDATE audit SET reason = 'nothing' WHERE id = 17"))
     assert verify_audit(connection).first_broken == 17
+
+
+@pytest.mark.parametrize("what", ["journal", "alarm report", "alarm rules"])
+def test_whoever_is_signed_in_exports_and_is_noted(reader: Reader, owner: Engine, what: str) -> None:
+    connection = reader("viewer", 1)
+    note_export(connection, what, {"text": "pump", "municipality_id": 1, "kinds": ()}, None)
+    note_export(connection, what, {"municipality_id": 2}, 12)
+    connection.commit()
+    with owner.begin() as hands:
+        rows = hands.execute(
+            text(
+                "SELECT action, person, object, municipality_id, new FROM audit WHERE action LIKE 'export%' ORDER BY id"
+            )
+        ).all()
+    noted = (f"export_{what.replace(' ', '_')}", "reader", what)
+    assert rows == [
+        (*noted, 1, {"text": "pump", "municipality_id": 1}),
+        # a municipality that the person has no part in does not learn of it
+        (*noted, None, {"municipality_id": 2, "rows": 12}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("what", "wanted", "rows", "words"),
+    [
+        ("passwords", {}, 1, "There is no such export"),
+        ("journal", {"text": "".join(chr(200 + n % 2000) for n in range(4000))}, 1, "too long"),
+        ("journal", {}, -1, "no less than 0"),
+    ],
+)
+def test_what_is_no_export_is_refused_and_noted(
+    reader: Reader, owner: Engine, what: str, wanted: dict[str, str], rows: int, words: str
+) -> None:
+    with pytest.raises(Refused, match=words):
+        note_export(reader("operator"), what, wanted, rows)
+    with owner.begin() as hands:
+        found = hands.execute(text("SELECT is_done, new FROM audit WHERE action LIKE 'export%'")).all()
+    assert found == [(False, None)]

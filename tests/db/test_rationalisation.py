@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from time import monotonic, sleep
 
 import pytest
 from sqlalchemy import Engine, text
@@ -11,6 +13,7 @@ from control_room.core.alarms import AlarmKind
 from control_room.core.errors import Refused
 from control_room.core.rationalisation import Level, Record, Severity
 from db.embedded import EmbeddedServer
+from db.engine import translated
 from db.rationalisation import (
     Change,
     ChangeRefused,
@@ -21,6 +24,7 @@ from db.rationalisation import (
     undoing,
     write_records,
 )
+from db.stop import Cancelled, Stop
 from db.tag_store import import_plant, read_configuration
 from tests.db.people import count_ids, person_engine
 from tests.plants import plant
@@ -242,3 +246,34 @@ def test_many_changes_are_one_entry_of_the_audit_for_each_municipality(emil: Eng
     assert row.old["alarm rule 1"] == {"deadband": 2.0}
     assert len(json.dumps(row.new)) > 9
     assert len(row.new) == 9
+
+
+def test_a_change_that_is_cancelled_stored_nothing_and_the_next_goes_on(emil: Engine, owner: Engine) -> None:
+    stop = Stop()
+    with owner.begin() as hands, ThreadPoolExecutor(1) as pool, emil.connect() as connection:
+
+        def ask() -> str:
+            with translated(), connection.begin():
+                changes = [settings(1, limit=(90.0, 80.0)), settings(2, limit=(10.0, 11.0))]
+                return change_rules(connection, changes, "agreed", stop=stop)
+
+        # the second rule is held by somebody else: the first is changed already, and the change waits
+        hands.execute(text("SELECT FROM alarm_rule WHERE id = 2 FOR UPDATE"))
+        asked = pool.submit(ask)
+        waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'emil'")
+        until = monotonic() + 10
+        while not hands.execute(waits).scalar() and monotonic() < until:
+            sleep(0.02)
+        stop.send()
+        with pytest.raises(Cancelled):
+            asked.result(10)
+        # a word that comes late reaches nobody
+        stop.send()
+        with connection.begin():
+            assert connection.execute(text("SELECT 1")).scalar() == 1
+    assert (limit_of(emil, 1), limit_of(emil, 2)) == (90.0, 10.0)
+    with owner.connect() as hands:
+        assert hands.execute(text("SELECT count(*) FROM rule_change WHERE NOT is_record")).scalar() == 0
+    with pytest.raises(Cancelled), emil.begin() as connection:
+        change_rules(connection, [settings(1, limit=(90.0, 80.0))], "agreed", stop=stop)
+    assert change(emil, settings(1, limit=(90.0, 80.0))) == "Changed."

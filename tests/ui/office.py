@@ -108,7 +108,7 @@ class Office:
         reads: dict[Any, Callable[..., Any]] = {
             list_people: lambda: list(self.people),
             list_stations: lambda: list(self.stations),
-            note_export: lambda wanted: self.done.append(("note_export", {"wanted": wanted})),
+            note_export: lambda what, wanted, rows: self.done.append((f"export {what}", {**wanted, "rows": rows})),
             list_sessions: lambda: list(self.sessions),
             list_municipalities: lambda: list(self.places),
             read_audit: self.read,

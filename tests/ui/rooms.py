@@ -43,6 +43,7 @@ from control_room.ui.shift import Shift
 from control_room.ui.theme import Theme
 from db.alarm_figures import read_events, read_set_aside, read_standing
 from db.alarm_journal import AlarmAnswer, acknowledge, read_load, read_nuisances, read_occurrences
+from db.audit import note_export
 from db.comments import read_comments
 from db.history import read_history
 from db.journal_search import search_journal
@@ -441,7 +442,10 @@ def make_stage(application: QApplication, folder: Path, clock: FakeClock, runner
         read_standing: lambda at: [],
         read_set_aside: lambda at: [],
     }
-    reading, acting = FakeThread(answers), FakeThread({acknowledge: all_done})
+    reading, acting = (
+        FakeThread(answers),
+        FakeThread({acknowledge: all_done, note_export: lambda what, wanted, rows: None}),
+    )
 
     def run(work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)

@@ -17,8 +17,10 @@ from control_room.ui.period_choice import ANY_TIME, FROM_TO, LAST_HOUR, LAST_WEE
 from control_room.ui.report_pages import bad_actors, html
 from control_room.ui.views.alarm_report import AlarmReportView
 from db.alarm_figures import read_events, read_set_aside, read_standing
+from tests.ui.gallery import PALETTES, save_as_seen
 from tests.ui.rooms import Stage
 from widgets.bin_bars import BinBars
+from widgets.palette import Palette
 
 
 @pytest.fixture
@@ -209,3 +211,12 @@ def test_what_is_set_aside_at_the_end_is_told(view: AlarmReportView, stage: Stag
     view.area.setCurrentText("Northfield Water")
     make(view)
     assert value(view, "Shelved at the end") == "1"
+
+
+@pytest.mark.parametrize("palette", PALETTES)
+def test_a_picture_of_the_report(view: AlarmReportView, stage: Stage, gallery: Path, palette: Palette) -> None:
+    stage.console.theme.use(palette)
+    feed(stage, busy_week(stage))
+    make(view)
+    view.resize(1366, 520)
+    save_as_seen(view.grab(), gallery, f"alarm-report-{palette.name}")

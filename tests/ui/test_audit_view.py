@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
@@ -303,7 +304,8 @@ def test_everything_that_the_filter_matches_is_exported(
     assert (found[0]["action"], found[0]["municipality"]) == ("acknowledge", "Northfield Water")
     assert (found[0]["new"], found[0]["outcome"]) == ('{"failed": 2}', "done")
     assert view.notice_bar.text() == f"300 entries exported to {path}"
-    assert office.done == [("note_export", {"wanted": AuditFilter(person="omar")})]
+    wanted = asdict(AuditFilter(person="omar"))
+    assert office.done == [("export audit", {**wanted, "rows": None}), ("export audit", {**wanted, "rows": 300})]
     assert view.export_row.isHidden()
     assert list(tmp_path.glob("*.part")) == []
     settle(view, qtbot)

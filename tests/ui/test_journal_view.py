@@ -456,3 +456,64 @@ def test_the_journal_fits_the_screen(
     for one in (view.filter.text, view.filter.period.box, view.count, view.export_button):
         assert view.rect().contains(one.geometry().translated(view.filter.pos()))
     assert room.grab().save(str(gallery / f"{scene}-{palette.name}-{size[0]}.png"))
+
+
+# --- what comes while it is open
+
+
+def come(stage: Stage, books: Books, view: JournalView, *numbers_: int) -> None:
+    """Write rows, and let the notification that wakes the board come."""
+    books.rows.extend(row(number, configuration()) for number in numbers_)
+    stage.console.room.alarms_changed.emit([])
+    stage.console.room.alarms_changed.emit([])
+    assert view._news.isActive()
+    assert view._news.interval() == 1000
+    view._news.stop()
+    view._news.timeout.emit()
+
+
+def test_new_rows_appear_at_the_top(view: JournalView, books: Books, stage: Stage) -> None:
+    asked = len(books.asked)
+    come(stage, books, view, 450, 451)
+    assert numbers(view, books)[:2] == [451, 450]
+    assert len(books.asked) == asked + 1
+    assert view.new_button.isHidden()
+
+
+@pytest.mark.parametrize("is_chosen", [True, False])
+def test_what_is_read_does_not_move(
+    is_chosen: bool, view: JournalView, books: Books, stage: Stage, qtbot: QtBot
+) -> None:
+    if is_chosen:
+        view.table.selectRow(2)
+    else:
+        view.table.verticalScrollBar().setValue(30)
+    before, place = numbers(view, books), view.table.verticalScrollBar().value()
+    come(stage, books, view, 450, 451, 452)
+    come(stage, books, view, 453)
+    assert (numbers(view, books), view.table.verticalScrollBar().value()) == (before, place)
+    assert (view.new_button.isVisible(), view.new_button.text()) == (True, "4 new")
+    click(view.new_button, view, qtbot)
+    assert (numbers(view, books)[0], view.new_button.isVisible()) == (453, False)
+    come(stage, books, view, 454)
+    assert numbers(view, books)[0] == 454
+
+
+def test_an_older_page_or_period_asks_nothing(view: JournalView, books: Books, stage: Stage, qtbot: QtBot) -> None:
+    click(view.older_button, view, qtbot)
+    asked = len(books.asked)
+    come(stage, books, view, 450)
+    assert (len(books.asked), view.count.text()) == (asked, "201–400")
+    view.hide()
+    stage.console.room.alarms_changed.emit([])
+    assert not view._news.isActive()
+
+
+def test_a_database_that_is_away_leaves_what_is_shown(view: JournalView, books: Books, stage: Stage) -> None:
+    before = numbers(view, books)
+    stage.reading.fault = DatabaseUnavailable("away")
+    come(stage, books, view, 450)
+    assert numbers(view, books) == before
+    stage.reading.fault = None
+    come(stage, books, view, 451)
+    assert numbers(view, books)[:2] == [451, 450]

@@ -19,9 +19,11 @@ from control_room.core.rationalisation import Level
 from control_room.core.rule_sheet import TITLES
 from control_room.ui import rule_files
 from control_room.ui.dialogs.rule_import import RuleImportDialog
+from control_room.ui.operations import Work
 from control_room.ui.rule_files import FileProgress
 from control_room.ui.views.rules import RulesView
 from db.rationalisation import Change, ChangeRefused, change_rules
+from db.stop import Cancelled, Stop
 from tests.ui.gallery import PALETTES
 from tests.ui.rooms import Stage
 from widgets.palette import LIGHT, Palette
@@ -39,7 +41,7 @@ def done(stage: Stage) -> list[tuple[list[Change], str]]:
     stage.console.shift.person = EMIL
     answers: Any = stage.acting.answers
 
-    def change(changes: list[Change], reason: str) -> str:
+    def change(changes: list[Change], reason: str, stop: Stop) -> str:
         asked.append((changes, reason))
         return "Changed."
 
@@ -207,6 +209,32 @@ def test_what_is_cancelled_leaves_nothing(
     view.transfer.export_to(tmp_path / name)
     assert view.notice_bar.text() == "The export was cancelled; no file was made."
     assert [(one.name, one.read_text()) for one in tmp_path.glob("rules*")] == [(name, "before")]
+
+
+def test_a_storing_is_cancelled_and_the_dialog_stays(
+    view: RulesView, path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(path, put(2, "On-delay (s)", 5))
+    dialog = opened(view, path)
+    QTest.keyClicks(dialog.reason, "why")
+    sent: list[Stop] = []
+
+    def send(self: Stop) -> None:
+        sent.append(self)
+
+    monkeypatch.setattr(Stop, "send", send)
+    waiting: list[Work] = []
+    run, stage.console.operations._start = stage.console.operations._start, waiting.append
+    QTest.mouseClick(dialog.import_button, LEFT)
+    assert (dialog.cancel_button.isEnabled(), dialog._is_sending) == (True, True)
+    QTest.mouseClick(dialog.cancel_button, LEFT)
+    storing, giving_up = waiting
+    run(giving_up)
+    assert sent == [dialog.stop]
+    stage.acting.fault = Cancelled()
+    run(storing)
+    assert dialog.notice_bar.text() == "Nothing was imported: It was cancelled in time."
+    assert (dialog.isVisible(), dialog.import_button.isEnabled(), dialog.reason.text()) == (True, True, "why")
 
 
 def test_only_engineers_import_and_everybody_exports(view: RulesView, stage: Stage) -> None:

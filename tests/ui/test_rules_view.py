@@ -18,7 +18,9 @@ from control_room.core.expressions import parse_condition
 from control_room.core.ports import Configuration
 from control_room.core.rationalisation import Level, Record, RecordBook, Severity
 from control_room.ui.dialogs.rule import RuleDialog
+from control_room.ui.dialogs.why import WhyDialog
 from control_room.ui.main_window import MainWindow
+from control_room.ui.views.alarms import AlarmsView
 from control_room.ui.views.rules import RulesView
 from db.rationalisation import Change, RuleChange, change_rules, read_records, read_rule_changes
 from tests.fakes import START
@@ -380,3 +382,29 @@ def test_pictures(
     search(view, "", qtbot)
     assert window.grab().save(str(gallery / f"{name}.png"))
     assert view.dialog.height() <= 700
+
+
+@pytest.mark.parametrize("is_engineer", [True, False])
+def test_an_alarm_and_its_panel_lead_to_its_rule(is_engineer: bool, stage: Stage, rules: Rules, qtbot: QtBot) -> None:
+    board, view = AlarmsView(stage.console), RulesView(stage.console)
+    for one in (board, view):
+        qtbot.addWidget(one)
+    stage.fill()
+    omar = Person("omar", "Omar Haddad", frozenset({Membership(None, Role.OPERATOR)}))
+    stage.console.shift.person = EMIL if is_engineer else omar
+    row = board.table.board.rows[3]
+    menu = board.menu([row])
+    qtbot.addWidget(menu)
+    [action] = [one for one in menu.actions() if one.text() == "Change the rule…"]
+    panel = WhyDialog(board, stage.console, row)
+    for control in (action, panel.rule_button):
+        assert control.isEnabled() == is_engineer
+        assert is_engineer or control.toolTip() == refusal(Action.CONFIGURE)
+    action.trigger()
+    assert (view.dialog is not None) == is_engineer
+    if view.dialog is not None:
+        assert view.dialog.windowTitle() == f"Alarm rule: {row.tag.key} {row.rule.kind}"
+        view.dialog.close()
+    panel.close()
+    stage.console.jumps.rule_wanted.emit(99_999)
+    assert "configured no more" in view.notice_bar._words.text()

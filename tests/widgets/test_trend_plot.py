@@ -160,11 +160,11 @@ def test_pens_of_many_units_and_states_and_a_focus(plot: TrendPlot) -> None:
     plot.add_pen(tag(9, "", ("stopped", "running")))
     plot.show_sample(sample(9, 1.0, 100))
     plot.set_tag(tag(0, "m"), [(AlarmKind.H, 0.5), (AlarmKind.L, -0.5)])
-    plot._set_focus(0)
+    plot.bring_forward(0)
     plot.apply_palette(DARK)
     plot.flush()
     assert [axis.isVisible() for axis in plot._axes] == [True, True, True]
-    assert sum(one.isVisible() for one in plot._limit_lines) == 2
+    assert plot._marks.names() == ["H 0.5", "L -0.5"]
 
 
 def test_removing_a_pen_frees_its_colour(plot: TrendPlot, qtbot: QtBot) -> None:
@@ -227,7 +227,7 @@ def test_the_focused_pen_always_has_its_axis(plot: TrendPlot) -> None:
     for number, unit in enumerate(("m", "L/s", "kW", "mg/L")):
         plot.add_pen(tag(number, unit))
         plot.show_history(past(number))
-    plot._set_focus(3)
+    plot.bring_forward(3)
     assert "mg/L" in [axis.labelText for axis in plot._axes if axis.isVisible()]
 
 
@@ -240,3 +240,16 @@ def test_after_an_outage_what_was_shown_meanwhile_is_forgotten(plot: TrendPlot) 
     plot.flush()
     _, y = line(plot, 1)
     assert not np.isnan(y[-2])
+
+
+def test_lines_are_told_apart_by_numbers(plot: TrendPlot) -> None:
+    plot.add_pen(tag(1))
+    plot.show_history(past(1))
+    plot.flush()
+    assert (legend(plot, 0), plot._lines.lines[1, 0].name) == ("▬", "")
+    plot.add_pen(tag(2))
+    plot.show_history(past(2))
+    plot.flush()
+    assert [plot._legend.item(number, 0).text() for number in (0, 1)] == ["1▬", "2▬"]  # type: ignore[union-attr]
+    assert [plot._lines.lines[number, 0].name for number in (1, 2)] == ["1", "2"]
+    assert not plot.grab().isNull()

@@ -1,5 +1,6 @@
 """The import of alarm rules: what the file would change and what is wrong with it, and only then the change."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from control_room.ui.operations import told
 from control_room.ui.rule_files import FileProgress, read_rules
 from control_room.ui.rule_words import difference_words
 from db.rationalisation import Change, ChangeRefused, change_rules
+from db.stop import Stop
 from widgets.row_table import RowColumn, RowTable
 
 _SIZE_PX = (900, 560)
@@ -39,6 +41,7 @@ class RuleImportDialog(QDialog):
         super().__init__(parent)
         self._console, self._compare, self._path = console, compare, path
         self.sheet: Sheet | None = None
+        self.stop: Stop | None = None
         self._is_sending = False
         self.setWindowTitle(f"Import alarm rules: {path.name}")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -131,7 +134,7 @@ class RuleImportDialog(QDialog):
     def send(self) -> None:
         """Make the changes, all or none of them."""
         if self.sheet is not None and not self._is_sending:
-            self._is_sending = True
+            self._is_sending, self.stop = True, Stop()
             self._console.operations.start(self._sending(self.sheet))
 
     async def _sending(self, sheet: Sheet) -> None:
@@ -140,7 +143,7 @@ class RuleImportDialog(QDialog):
         self.bar.setFormat("The changes are being stored")
         self.bar.show()
         try:
-            with told(self.notice_bar, "Nothing was imported", self.import_button, self.cancel_button):
+            with told(self.notice_bar, "Nothing was imported", self.import_button):
                 await self._store(sheet)
                 is_done = True
         finally:
@@ -153,7 +156,7 @@ class RuleImportDialog(QDialog):
     async def _store(self, sheet: Sheet) -> None:
         changes = [_change(one) for one in sheet.differences]
         try:
-            job = partial(change_rules, changes=changes, reason=self.reason.text().strip())
+            job = partial(change_rules, changes=changes, reason=self.reason.text().strip(), stop=self.stop)
             await self._console.operations.act(job)
         except ChangeRefused as fault:
             if fault.place is None:
@@ -163,9 +166,17 @@ class RuleImportDialog(QDialog):
 
     def reject(self) -> None:
         # what was sent may be done already: the person reads how it ended
-        if not self._is_sending:
+        if self._is_sending:
+            self.give_up()
+        else:
             self.progress.is_cancelled = True
             super().reject()
+
+    def give_up(self) -> None:
+        """Ask the database to give up what it stores; what it answers says whether it was in time."""
+        if self.stop is not None and not self.stop.is_wanted:
+            self.bar.setFormat("The import is being cancelled")
+            self._console.operations.start(asyncio.to_thread(self.stop.send))
 
 
 def _change(one: Difference) -> Change:

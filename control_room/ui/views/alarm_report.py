@@ -10,12 +10,13 @@ import numpy as np
 from PySide6.QtCore import QStandardPaths, Qt
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
+from control_room.core.access import Action
 from control_room.core.alarm_kpis import BIN_S, Kpis, kpis
 from control_room.core.alarm_load import FLOOD_ABOVE
 from control_room.core.errors import ControlRoomError
 from control_room.core.kpi_targets import Figure, figures
 from control_room.ui.console import Console
-from control_room.ui.export import Page
+from control_room.ui.export import Note, Page, note_of
 from control_room.ui.export_row import ExportRow
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
@@ -59,6 +60,7 @@ class AlarmReportView(QWidget):
         self._lay_out()
         console.room.configuration_changed.connect(self._fill_areas)
         console.theme.changed.connect(self._dress)
+        console.shift.changed.connect(self._allow)
         self._fill_areas()
         self._dress(console.theme.palette)
         self._allow()
@@ -66,6 +68,7 @@ class AlarmReportView(QWidget):
     def _button(self, title: str, words: str, act: object) -> QPushButton:
         button = QPushButton(title, self)
         button.setToolTip(words)
+        button.setProperty("words", words)
         button.clicked.connect(act)
         return button
 
@@ -151,7 +154,9 @@ class AlarmReportView(QWidget):
     def _allow(self) -> None:
         is_made = self.report is not None
         for button in (self.csv_button, self.pdf_button):
-            button.setEnabled(is_made and self.export_row.progress is None)
+            why = self._console.shift.why_nowhere(Action.VIEW) or ("" if is_made else "Make a report first.")
+            button.setEnabled(not why and self.export_row.progress is None)
+            button.setToolTip(why or button.property("words"))
 
     def _name(self, rule_id: int) -> str:
         room = self._console.room
@@ -249,11 +254,20 @@ class AlarmReportView(QWidget):
 
     def write_pdf(self, path: Path) -> None:
         """Write the report that is shown."""
-        if self.report is None:
-            return
+        if self.report is not None:
+            self._console.operations.start(self._writing_pdf(self.report, path))
+
+    async def _writing_pdf(self, report: Report, path: Path) -> None:
+        # of the report that is shown now, whatever is made meanwhile
+        page, bars = html(report, self._name), picture(self.bars)
         with told(self.notice_bar, "No PDF was written", self.pdf_button):
-            write_pdf(path, html(self.report, self._name), picture(self.bars))
+            await self._note(report)(len(report.figures))
+            write_pdf(path, page, bars)
             self.notice_bar.say(f"Written to {path}")
+        self._allow()
+
+    def _note(self, report: Report) -> Note:
+        return note_of(self._console.operations, "alarm report", {"period": report.period, "area": report.area})
 
     def export_to(self, path: Path) -> None:
         """Write the figures that are shown, then the alarms to look after and the floods."""
@@ -264,7 +278,8 @@ class AlarmReportView(QWidget):
             return
         try:
             with told(self.notice_bar, "Nothing was exported", self.csv_button), self.export_row.busy():
-                self.notice_bar.say(await self.export_row.write(_TITLES, self._pages(self.report), path))
+                pages, note = self._pages(self.report), self._note(self.report)
+                self.notice_bar.say(await self.export_row.write(_TITLES, pages, path, note))
         finally:
             self._allow()
 

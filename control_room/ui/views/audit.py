@@ -1,6 +1,7 @@
 """The audit: who did what, filtered and page by page, with what changed, an export and the check of the chain."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,13 +23,14 @@ from control_room.ui.audit_export import Act, audit_pages
 from control_room.ui.audit_filter import AuditFilterBar
 from control_room.ui.audit_words import TITLES, action_words, chain_words, detail, municipality_words, outcome, tip
 from control_room.ui.console import Console
+from control_room.ui.export import note_of
 from control_room.ui.export_row import ExportRow
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.operations import told
 from control_room.ui.people_words import Places
 from control_room.ui.view_spec import Place, ViewSpec
 from control_room.ui.words import local
-from db.audit import PAGE, AuditEntry, note_export, read_audit, verify_audit
+from db.audit import PAGE, AuditEntry, read_audit, verify_audit
 from db.municipalities import list_municipalities
 from widgets.palette import Palette
 from widgets.row_table import RowColumn, RowTable
@@ -299,9 +301,9 @@ class AuditView(QWidget):
         try:
             with told(self.notice_bar, "Nothing was exported", self.export_button), self.export_row.busy():
                 wanted = self.filter.wanted()
-                await self._console.operations.act(partial(note_export, wanted=wanted))
+                note = note_of(self._console.operations, "audit", asdict(wanted))
                 pages = audit_pages(self._act_as(self._login), wanted, self._places)
-                self.notice_bar.say(await self.export_row.write(TITLES, pages, path))
+                self.notice_bar.say(await self.export_row.write(TITLES, pages, path, note))
         finally:
             self._allow()
 

@@ -1,7 +1,8 @@
 """The journal: everything that ever happened to alarms, searched and read page by page, exported."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from control_room.core.access import Action
 from control_room.core.errors import ControlRoomError
 from control_room.ui.console import Console
+from control_room.ui.export import note_of
 from control_room.ui.export_row import ExportRow
 from control_room.ui.journal_export import journal_pages
 from control_room.ui.journal_filter import JournalFilterBar
@@ -23,7 +26,10 @@ from control_room.ui.words import local
 from db.journal_search import PAGE, JournalFilter, JournalRow, search_journal
 from widgets.row_table import RowColumn, RowTable
 
+# what wakes the board wakes the journal, at most so often
+NEWS_MS = 1000
 _READING = "The journal is being read."
+_EXPORT = "Write every row that the filter matches into a CSV or XLSX file; the audit notes it"
 _REPLAY = "Play the period of the area again on a board of its own"
 _NO_REPLAY = "A replay needs a period that begins: choose one."
 _NOTHING = "Nothing in the journal matches the filter."
@@ -80,11 +86,14 @@ class JournalView(QWidget):
         self.newer_button = self._button("Newer", "Show the page of newer rows", self.show_newer)
         self.older_button = self._button("Older", "Show the page of older rows", self.show_older)
         self.refresh_button = self._button("Refresh", "Show the newest rows", self.show_newest)
-        self.export_button = self._button(
-            "Export…", "Write every row that the filter matches into a CSV or XLSX file", self.ask_where
-        )
+        self.export_button = self._button("Export…", _EXPORT, self.ask_where)
         self.replay_button = self._button("Replay…", _REPLAY, self.open_replay)
+        self.new_button = self._button(
+            "", "Show what came since; until then what you read stays where it is", self.show_newest
+        )
+        self.new_button.hide()
         self._soon = QTimer(self, singleShot=True, interval=0)
+        self._news = QTimer(self, singleShot=True, interval=NEWS_MS)
 
     def _button(self, title: str, words: str, act: object) -> QPushButton:
         button = QPushButton(title, self)
@@ -93,7 +102,7 @@ class JournalView(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        for widget in (self.newer_button, self.count, self.older_button, self.refresh_button):
+        for widget in (self.newer_button, self.count, self.older_button, self.refresh_button, self.new_button):
             self.filter.more.addWidget(widget)
         for widget in (self.export_button, self.replay_button):
             self.filter.more.addWidget(widget)
@@ -107,9 +116,12 @@ class JournalView(QWidget):
 
     def _connect(self) -> None:
         self._soon.timeout.connect(self._read)
+        self._news.timeout.connect(self._look)
+        self._console.room.alarms_changed.connect(self._on_news)
         self.filter.changed.connect(self.show_newest)
         self._console.room.configuration_changed.connect(self._configured)
         self._console.theme.changed.connect(self.table.apply_palette)
+        self._console.shift.changed.connect(self._allow)
         self.table.activated.connect(lambda _: self._jump("trend"))
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._open_menu)
@@ -154,6 +166,7 @@ class JournalView(QWidget):
     def show_newest(self) -> None:
         """Read the newest page of what is wanted."""
         self._pages = [None]
+        self.table.clearSelection()
         self._read_soon()
 
     def show_older(self) -> None:
@@ -203,6 +216,7 @@ class JournalView(QWidget):
 
     def _show(self, rows: Sequence[JournalRow], page: int) -> None:
         self._has_older = len(rows) > PAGE
+        self.new_button.hide()
         self.table.show_rows(rows[:PAGE])
         self.table.say_when_empty(_NOTHING)
         self.table.scrollToTop()
@@ -211,10 +225,54 @@ class JournalView(QWidget):
         self.count.setText(f"{first:,}–{last:,}" if rows else "none")
         self._allow()
 
+    # --- what comes while it is open
+
+    def _on_news(self) -> None:
+        if self.isVisible() and not self._news.isActive():
+            self._news.start()
+
+    def _shows_present(self) -> bool:
+        end = self.filter.wanted().end
+        return self._pages == [None] and (end is None or end > self._console.room.now())
+
+    def _look(self) -> None:
+        if self._is_reading:
+            self._news.start()
+        elif self.isVisible() and self._shows_present():
+            self._is_reading = True
+            self._console.operations.start(self._looking())
+
+    async def _looking(self) -> None:
+        rows: Sequence[JournalRow] = ()
+        job = partial(search_journal, wanted=self.filter.wanted(), before=None, limit=PAGE + 1)
+        # that the database is away is told by the trouble bar; when it is back the alarms are news
+        try:
+            with suppress(ControlRoomError):
+                rows = await self._console.operations.read(job)
+        finally:
+            self._is_reading = False
+        if self._is_stale:
+            # the person asked for something else meanwhile
+            self._read()
+        elif self._shows_present():
+            self._take_news(rows)
+
+    def _take_news(self, rows: Sequence[JournalRow]) -> None:
+        newest = self.table.rows[0].id if self.table.rows else 0
+        many = sum(row.id > newest for row in rows)
+        is_being_read = self.table.chosen() is not None or self.table.verticalScrollBar().value() > 0
+        if many and not is_being_read:
+            self._show(rows, 0)
+        elif many:
+            self.new_button.setText(f"{PAGE:,}+ new" if many > PAGE else f"{many:,} new")
+            self.new_button.show()
+
     def _allow(self) -> None:
         self.newer_button.setEnabled(len(self._pages) > 1)
         self.older_button.setEnabled(self._has_older)
-        self.export_button.setEnabled(self.export_row.progress is None)
+        why = self._console.shift.why_nowhere(Action.VIEW)
+        self.export_button.setEnabled(self.export_row.progress is None and not why)
+        self.export_button.setToolTip(why or _EXPORT)
         has_start = self.filter.wanted().start is not None
         self.replay_button.setEnabled(has_start)
         self.replay_button.setToolTip(_REPLAY if has_start else _NO_REPLAY)
@@ -245,10 +303,10 @@ class JournalView(QWidget):
         room = self._console.room
         try:
             with told(self.notice_bar, "Nothing was exported", self.export_button), self.export_row.busy():
-                pages = journal_pages(
-                    self._console.operations.read, self.filter.wanted(), room.municipalities, room.tags
-                )
-                self.notice_bar.say(await self.export_row.write(TITLES, pages, path))
+                wanted, operations = self.filter.wanted(), self._console.operations
+                pages = journal_pages(operations.read, wanted, room.municipalities, room.tags)
+                note = note_of(operations, "journal", asdict(wanted))
+                self.notice_bar.say(await self.export_row.write(TITLES, pages, path, note))
         finally:
             self._allow()
 

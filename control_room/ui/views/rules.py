@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBox
 
 from control_room.core.access import Action
 from control_room.core.alarms import AlarmKind, AlarmRule
+from control_room.core.tags import Tag
 from control_room.ui.console import Console
 from control_room.ui.dialogs.rule import RuleDialog
 from control_room.ui.notice_bar import NoticeBar
@@ -41,7 +42,7 @@ class RulesView(QWidget):
         self.count.setProperty("role", "label")
         self.open_button = QPushButton("Open…", self)
         self.notice_bar = NoticeBar(self)
-        self.transfer = RuleTransfer(console, self.notice_bar, lambda: self.table.rows, self)
+        self.transfer = RuleTransfer(console, self.notice_bar, lambda: self.table.rows, self.search.text, self)
         self.table: RowTable[RuleRow] = RowTable(_COLUMNS, lambda one: one.rule.id, parent=self)
         self.table.say_when_empty("The plant is not known yet.")
         self._soon = QTimer(self, singleShot=True, interval=_SEARCH_MS)
@@ -78,6 +79,7 @@ class RulesView(QWidget):
         self._console.room.configuration_changed.connect(self._on_configuration)
         self._console.shift.changed.connect(self._allow)
         self._console.theme.changed.connect(self._dress)
+        self._console.jumps.rule_wanted.connect(self.open_rule)
 
     # --- what it shows
 
@@ -149,9 +151,20 @@ class RulesView(QWidget):
     def open(self) -> None:
         """Show the chosen rule in a dialog."""
         if (chosen := self.table.chosen()) is not None:
-            rule = self._console.room.rules.get(chosen.rule.id, chosen.rule)
-            self.dialog = RuleDialog(self, self._console, make_row(rule, chosen.tag, self._console.room))
-            self.dialog.open()
+            self._open(self._console.room.rules.get(chosen.rule.id, chosen.rule), chosen.tag)
+
+    def open_rule(self, rule_id: int) -> None:
+        """Show a rule in a dialog, whatever the search shows."""
+        rule = self._console.room.rules.get(rule_id)
+        tag = self._console.room.tags.get(rule.tag_id) if rule else None
+        if rule is None or tag is None:
+            self.notice_bar.say("This alarm rule is configured no more.")
+            return
+        self._open(rule, tag)
+
+    def _open(self, rule: AlarmRule, tag: Tag) -> None:
+        self.dialog = RuleDialog(self, self._console, make_row(rule, tag, self._console.room))
+        self.dialog.open()
 
     def _dress(self, palette: Palette) -> None:
         self.table.apply_palette(palette)

@@ -3,29 +3,26 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QInputDialog, QLabel, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from control_room.core.alarms import LIMITS, AlarmKind
-from control_room.core.errors import ControlRoomError
 from control_room.core.samples import Sample
 from control_room.core.tags import Quantity
 from control_room.ui.console import Console
+from control_room.ui.history_reads import HistoryReads
 from control_room.ui.notice_bar import NoticeBar
-from control_room.ui.operations import Operations
 from control_room.ui.room import Room
 from control_room.ui.view_spec import Place, ViewSpec
-from db.history import read_history
 from widgets.trend_plot import TrendPlot
 
 _KEY = "trends"
 _SETTING = "trends/groups"
 _MOST_PENS = 10
 _MOST_GROUPS = 12
+_NAME_MAX = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,52 +48,7 @@ def _group(entry: Any) -> Group | None:
         return None
     pens = entry.get("tags")
     tag_ids = tuple(one for one in pens if isinstance(one, int)) if isinstance(pens, list) else ()
-    return Group(entry["name"][:60], tag_ids[:_MOST_PENS])
-
-
-class HistoryReads:
-    """Reads the past for one plot: one read a line at a time, and of what was wished meanwhile only the last."""
-
-    def __init__(self, plot: TrendPlot, operations: Operations) -> None:
-        """Answer the plot's wishes."""
-        self._plot = plot
-        self._operations = operations
-        self._next: dict[int, tuple[float, float, int]] = {}
-        self._reading: set[int] = set()
-        self._is_closed = False
-        plot.history_wanted.connect(self.want)
-
-    def want(self, tag_id: int, start_s: float, end_s: float, columns: int) -> None:
-        """Read this stretch, now or after the read that runs."""
-        self._next[tag_id] = (start_s, end_s, columns)
-        if tag_id not in self._reading:
-            self._reading.add(tag_id)
-            self._operations.start(self._read(tag_id))
-
-    def close(self) -> None:
-        """Forget all wishes: the plot goes away."""
-        self._is_closed = True
-        self._next.clear()
-
-    async def _read(self, tag_id: int) -> None:
-        self._plot.show_loading(tag_id)
-        try:
-            while wish := self._next.pop(tag_id, None):
-                await self._read_once(tag_id, *wish)
-        finally:
-            self._reading.discard(tag_id)
-
-    async def _read_once(self, tag_id: int, start_s: float, end_s: float, columns: int) -> None:
-        start, end = datetime.fromtimestamp(start_s, UTC), datetime.fromtimestamp(end_s, UTC)
-        job = partial(read_history, tag_id=tag_id, start=start, end=end, columns=columns)
-        try:
-            piece = await self._operations.read(job)
-        except ControlRoomError as fault:
-            if not self._is_closed:
-                self._plot.show_failure(tag_id, str(fault))
-            return
-        if not self._is_closed:
-            self._plot.show_history(piece)
+    return Group(entry["name"][:_NAME_MAX], tag_ids[:_MOST_PENS])
 
 
 class TrendsView(QWidget):
@@ -141,6 +93,7 @@ class TrendsView(QWidget):
         room.samples_changed.connect(self._on_samples)
         room.status_changed.connect(self._on_status)
         console.jumps.trend_wanted.connect(self.show_tags)
+        console.jumps.stretch_wanted.connect(self.show_stretch)
         console.theme.changed.connect(self._dress)
 
     def plots(self) -> list[TrendPlot]:
@@ -167,6 +120,20 @@ class TrendsView(QWidget):
         plot = self.tabs.currentWidget()
         if isinstance(plot, TrendPlot):
             self._add_pens(plot, tag_ids)
+
+    def show_stretch(self, title: str, tag_ids: Sequence[int], start_s: float, end_s: float) -> None:
+        """Show a stretch of the past (seconds since 1970) in a group of that name; what is followed live goes on."""
+        names = [self.tabs.tabText(number) for number in range(self.tabs.count())]
+        name = title[:_NAME_MAX]
+        if name in names:
+            self.tabs.setCurrentIndex(names.index(name))
+            self.show_tags(tag_ids)
+        else:
+            self.add_group(name, tag_ids)
+        plot = self.tabs.currentWidget()
+        if isinstance(plot, TrendPlot):
+            plot.bring_forward(tag_ids[0] if len(tag_ids) == 1 else None)
+            plot.show_stretch(start_s, end_s)
 
     def _add_pens(self, plot: TrendPlot, tag_ids: Sequence[int]) -> None:
         room = self._console.room
@@ -253,7 +220,7 @@ class TrendsView(QWidget):
 
     def _name(self, number: int, name: str) -> None:
         if name.strip():
-            self.tabs.setTabText(number, name.strip()[:60])
+            self.tabs.setTabText(number, name.strip()[:_NAME_MAX])
             self._remember()
 
     def _dress(self) -> None:

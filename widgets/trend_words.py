@@ -1,0 +1,47 @@
+"""What a trend says in words: the value at the cursor, how a limit is called, why nothing is drawn."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from control_room.core.alarms import AlarmKind
+from control_room.core.limit_history import LimitStep
+from control_room.core.samples import Grade
+from control_room.core.tags import Tag
+from control_room.core.trends import TrendPiece
+from widgets.quality import MARKS
+from widgets.trend_marks import LimitLine
+from widgets.trend_pens import Pen
+
+_ALWAYS = (float("-inf"), float("inf"))
+_DRAG = "Drag tags here, or choose them in the navigation, on the map or on the alarm board."
+_NOTHING = "No history was recorded for this stretch of time."
+_UNTRUSTED = "No value of this stretch of time can be trusted."
+
+
+def why_empty(pens: Collection[Pen], drawn: Mapping[int, Sequence[tuple[TrendPiece, float]]]) -> str:
+    """Return why nothing is drawn, empty when something is."""
+    if not pens:
+        return _DRAG
+    pieces = [piece for found in drawn.values() for piece, _ in found]
+    if pieces:
+        return "" if any(np.isfinite(piece.high).any() for piece in pieces) else _UNTRUSTED
+    states = [pen.state for pen in pens if pen.state]
+    is_known = all(pen.history is not None for pen in pens)
+    return states[0] if states else _NOTHING if is_known else ""
+
+
+def cursor_words(tag: Tag, piece: TrendPiece, row: int, at_s: float, columns: int) -> str:
+    """Return what is known of a moment: the extremes of its column, or the value that held."""
+    if at_s - piece.time_s[row] <= (piece.end_s - piece.start_s) / columns:
+        low, high, grade = float(piece.low[row]), float(piece.high[row]), piece.worst[row]
+    else:
+        low, high, grade = float(piece.last[row]), float(piece.last[row]), piece.grade[row]
+    value = tag.text(None if np.isnan(high) else high)
+    spread = f"{tag.text(low)} … {value}" if low < high else value
+    return f"{MARKS[Grade(int(grade))]} {spread}".strip()
+
+
+def present_limit(tag: Tag, kind: AlarmKind, limit: float) -> LimitLine:
+    """Return a limit that holds at any time."""
+    return LimitLine(lambda value: f"{kind} {tag.text(value)}", [LimitStep(*_ALWAYS, limit)])
