@@ -9,7 +9,7 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from control_room.core.ports import Item, SampleStore, StatusStore
 from control_room.core.samples import Grade, Sample, stale
 from control_room.core.spool_changes import still_news
 from control_room.core.status import CollectorStatus, LinkStatus
+from control_room.core.system_tags import SAMPLES_LOST, SPOOL_FILLED
 from control_room.core.tags import Connection
 from control_room.local_server import LocalServer
 from control_room.services.alarm_desk import AlarmDesk
@@ -135,7 +136,7 @@ class Collector:
         self._changes = ChangeFile(self._spool)
         self._desk = AlarmDesk(self._alarms, utc_now, self._changes)
         self._bus = Bus([self._historian.take, self._desk.take])
-        own = self_watch_spec(lambda: self._historian.is_away, utc_now)
+        own = self_watch_spec(lambda: self._historian.is_away, utc_now, self._readings())
         self._specs = find_drivers() | {own.key: own}
         self._links = Links(self._supervisor)
         self._changed = asyncio.Event()
@@ -143,6 +144,12 @@ class Collector:
         bell = _ConfigurationBell(asyncio.get_running_loop(), self._changed, self._reached)
         self._listener = LiveReader(engine, bell, frozenset({"configuration"}))
         self._message = ""
+
+    def _readings(self) -> Mapping[str, Callable[[], float]]:
+        return {
+            SPOOL_FILLED: lambda: self._spool.filled_percent if self._historian.spooled else 0.0,
+            SAMPLES_LOST: lambda: float(self._historian.dropped),
+        }
 
     def _supervisor(self, connection: Connection, items: tuple[Item, ...]) -> Supervisor:
         return Supervisor(

@@ -12,16 +12,17 @@ from control_room.core.tags import Quantity
 # the connection's name and its protocol: the collector itself answers
 COLLECTOR = "collector"
 DISK_FREE, DATABASE_AWAY, CERTIFICATE_LEFT = "disk.free_percent", "database.away_s", "certificate.left_days"
+SPOOL_FILLED, SAMPLES_LOST = "spool.filled_percent", "spool.lost_count"
 
 
 def with_collector_tags(plant: Plant, folder: str = "/", certificate: str = "") -> Plant:
-    """Return the plant with the collector's own tags: about the disk that holds `folder`, about the database, and about the
+    """Return the plant with the collector's own tags: about the disk that holds `folder`, the database, the spool, and the
     PEM file `certificate` on the collector's machine, where one is named.
 
     For every municipality whose people must hear of it; one that stands for all is enough where one room watches all.
     """
     own = PlantConnection(COLLECTOR, COLLECTOR, {"folder": folder, "certificate": certificate})
-    tags = (_disk(), _database(), _certificate()) if certificate else (_disk(), _database())
+    tags = (_disk(), _database(), _spool(), _lost(), *([_certificate()] if certificate else []))
     return replace(plant, connections=(*plant.connections, own), tags=(*plant.tags, *tags))
 
 
@@ -50,6 +51,18 @@ def _database() -> PlantTag:
     # not recorded before the database is back; then with the times at which it went and came
     away = PlantRule(AlarmKind.H, Priority.HIGH, 10.0, message="The database did not answer")
     return _tag(DATABASE_AWAY, "Time without the database", "s", 3600.0, away)
+
+
+def _spool() -> PlantTag:
+    high = PlantRule(AlarmKind.H, Priority.MEDIUM, 50.0, 5.0, message="The collector's spool is filling")
+    highest = PlantRule(AlarmKind.HH, Priority.HIGH, 90.0, 5.0, message="The collector's spool is full within short")
+    return _tag(SPOOL_FILLED, "Filled part of the collector's spool", "%", 100.0, high, highest)
+
+
+def _lost() -> PlantTag:
+    # counted since the collector's start: a new start returns it
+    lost = PlantRule(AlarmKind.H, Priority.HIGH, 0.5, message="Samples were lost before they could be stored")
+    return _tag(SAMPLES_LOST, "Samples lost since the collector's start", "", 1e9, lost)
 
 
 def _certificate() -> PlantTag:

@@ -55,13 +55,22 @@ def left_days(certificate: Path, now: datetime) -> float:
 class SelfWatch:
     """Publishes what changed of the collector's own state, every `PERIOD_S`."""
 
-    def __init__(self, folder: str, certificate: str, items: Sequence[Item], absence: Absence, clock: Clock) -> None:
-        """Watch `items` by their addresses, those of core.system_tags."""
+    def __init__(
+        self,
+        folder: str,
+        certificate: str,
+        items: Sequence[Item],
+        absence: Absence,
+        clock: Clock,
+        more: Mapping[str, Callable[[], float]],
+    ) -> None:
+        """Watch `items` by their addresses, those of core.system_tags; `more` reads what others know."""
         self._items = tuple(items)
         self._readings: Mapping[str, Callable[[], float]] = {
             DISK_FREE: lambda: free_percent(folder),
             DATABASE_AWAY: absence.seconds,
             CERTIFICATE_LEFT: lambda: left_days(Path(certificate), clock()),
+            **more,
         }
         self._clock = clock
         self._newest: dict[int, tuple[float | None, int]] = {}
@@ -102,11 +111,13 @@ class SelfWatch:
             return None, BAD
 
 
-def self_watch_spec(is_database_away: Callable[[], bool], clock: Clock) -> DriverSpec:
-    """Return the protocol of the collector's own tags; known only in its process."""
+def self_watch_spec(
+    is_database_away: Callable[[], bool], clock: Clock, more: Mapping[str, Callable[[], float]] | None = None
+) -> DriverSpec:
+    """Return the protocol of the collector's own tags; known only in its process. `more`: further readings by address."""
 
     def make(settings: Mapping[str, Any], items: Sequence[Item]) -> Driver:
         absence = Absence(is_database_away, clock)
-        return SelfWatch(settings["folder"], settings["certificate"], items, absence, clock)
+        return SelfWatch(settings["folder"], settings["certificate"], items, absence, clock, more or {})
 
     return DriverSpec(COLLECTOR, "Collector", (_FOLDER, _CERTIFICATE), make)

@@ -91,8 +91,8 @@ class Spool:
 
     @property
     def filled_percent(self) -> float:
-        """Return how much of the bound is used by what waits."""
-        return round(100.0 * self.size_bytes / self.limit_bytes, 1) if self.waiting() else 0.0
+        """Return how much of the bound the files use."""
+        return round(100.0 * self.size_bytes / self.limit_bytes, 1)
 
     def waiting(self, before: int | None = None) -> int:
         """Return how many samples on disk wait; of the own run those numbered below `before`."""

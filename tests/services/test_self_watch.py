@@ -16,7 +16,15 @@ from control_room.core.plant import as_document, from_document, with_link_tags
 from control_room.core.ports import LINK_ADDRESS, LINK_IS_UP, Item
 from control_room.core.rule_check import check_rules
 from control_room.core.samples import BAD, BAD_CONFIGURATION, GOOD, Sample
-from control_room.core.system_tags import CERTIFICATE_LEFT, COLLECTOR, DATABASE_AWAY, DISK_FREE, with_collector_tags
+from control_room.core.system_tags import (
+    CERTIFICATE_LEFT,
+    COLLECTOR,
+    DATABASE_AWAY,
+    DISK_FREE,
+    SAMPLES_LOST,
+    SPOOL_FILLED,
+    with_collector_tags,
+)
 from control_room.core.tags import Connection
 from control_room.services.alarm_desk import AlarmDesk
 from control_room.services.self_watch import SelfWatch, self_watch_spec
@@ -57,6 +65,13 @@ def test_it_says_what_changed(disk: SimpleNamespace) -> None:
     assert watched.look() == {}
     disk.free = 49
     assert watched.look() == {1: (4.9, GOOD)}
+
+
+def test_it_says_what_others_know() -> None:
+    spec = self_watch_spec(lambda: False, FakeClock(), {SPOOL_FILLED: lambda: 12.5, SAMPLES_LOST: lambda: 3.0})
+    made = spec.make({"folder": "/", "certificate": ""}, (Item(1, SPOOL_FILLED), Item(2, SAMPLES_LOST)))
+    assert isinstance(made, SelfWatch)
+    assert [(one.tag_id, one.value, one.quality) for one in made.look()] == [(1, 12.5, GOOD), (2, 3.0, GOOD)]
 
 
 def test_the_disk_of_this_machine_has_a_share_that_is_free(tmp_path: Path) -> None:
@@ -164,5 +179,8 @@ def test_a_plant_with_the_collectors_tags_can_be_imported() -> None:
     check_rules(whole.tags)
     assert from_document(as_document(whole)) == whole
     own = [tag for tag in whole.tags if tag.connection == COLLECTOR]
-    assert [tag.address for tag in own] == [DISK_FREE, DATABASE_AWAY, CERTIFICATE_LEFT, "$link"]
-    assert len(with_collector_tags(plant()).tags) == len(plant().tags) + 2
+    assert [tag.address for tag in own] == [
+        *(DISK_FREE, DATABASE_AWAY, SPOOL_FILLED, SAMPLES_LOST),
+        *(CERTIFICATE_LEFT, "$link"),
+    ]
+    assert len(with_collector_tags(plant()).tags) == len(plant().tags) + 4
