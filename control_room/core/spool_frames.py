@@ -22,7 +22,6 @@ _HEAD = struct.Struct("<4sIQII")
 _SUMMED = struct.Struct("<IQI")
 _ROW = struct.Struct("<iidqq")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +111,13 @@ def rows_in(content: bytes | memoryview) -> NDArray[np.void]:
 
 def samples_of(rows: NDArray[np.void]) -> list[Sample]:
     """Return rows as samples."""
+    # many share a time
+    named_us = np.unique(np.concatenate([rows["source_us"], rows["arrival_us"]])).tolist()
+    times = {time_us: _EPOCH + timedelta(microseconds=time_us) for time_us in named_us}
     return [
-        Sample(tag_id, None if value != value else value, quality, _time(source_us), _time(arrival_us))
+        Sample(tag_id, None if value != value else value, quality, times[source_us], times[arrival_us])
         for tag_id, quality, value, source_us, arrival_us in rows.tolist()
     ]
-
-
-def _time(time_us: int) -> datetime:
-    return _EPOCH + time_us * _MICROSECOND
 
 
 def newest_rows(rows: NDArray[np.void]) -> NDArray[np.void]:

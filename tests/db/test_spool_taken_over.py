@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from control_room.collector import Collector, SpoolPlace
 from control_room.core.alarms import ProcessChange, Raised, Returned
 from control_room.core.plant import PlantConnection
-from control_room.core.samples import GOOD, Sample
+from control_room.core.samples import GOOD, UNCERTAIN_NO_COMMUNICATION_LAST_USABLE, Sample
 from control_room.services.change_file import ChangeFile
 from control_room.services.spool import Spool
 from db.tag_store import import_plant
@@ -84,11 +84,11 @@ async def test_what_was_left_is_stored_and_judged_no_more(prepared: Engine, coll
     leave(tmp_path, prepared)
     await collect_until(collector, tmp_path, lambda: len(rows(prepared, HISTORY)) == 4)
     assert rows(prepared, HISTORY) == LEFT
-    # marked as stale since they arrived, not as the present
-    assert rows(prepared, "SELECT tag_id, value, quality > 0 FROM latest WHERE tag_id < 4 ORDER BY tag_id") == [
-        (1, 50.0, True),
-        (2, 40.0, True),
-    ]
+    # what was left is known, and marked as stale since anything arrived
+    stale = "SELECT tag_id, value, source_time FROM sample WHERE quality = :quality ORDER BY tag_id"
+    since = NOW + timedelta(seconds=2)
+    marks = rows(prepared, stale.replace(":quality", str(UNCERTAIN_NO_COMMUNICATION_LAST_USABLE)))
+    assert marks[:2] == [(1, 50.0, since), (2, 40.0, since)]
     journal = rows(prepared, "SELECT happening, source_time FROM alarm_journal WHERE rule_id = 1 ORDER BY id")
     assert journal == [("raised", NOW + timedelta(seconds=1)), ("returned", NOW + timedelta(seconds=2))]
     assert left_in(tmp_path) == []

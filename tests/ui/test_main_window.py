@@ -127,6 +127,7 @@ def test_the_strip_tells_of_each_link(window: MainWindow, stage: Stage) -> None:
 
 
 def test_the_strip_tells_the_level_and_age_of_the_spool(window: MainWindow, stage: Stage) -> None:
+    stage.fill()
     now = stage.clock.now
     status = replace(collector_status(now), spool_limit_bytes=2 * 1024**3)
     stage.console.room.take_status(status, link_statuses(now))
