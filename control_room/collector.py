@@ -284,7 +284,7 @@ async def _lead(leadership: Leadership, stop: asyncio.Event, place: SpoolPlace, 
             if await leadership.claim():
                 return
             words = "Standing by: another collector leads."
-            await _forward_left(place, store)
+            await forward_left(place, store)
         except PASSING as fault:
             words = f"Waiting for the database: {fault}"
         if not is_told:
@@ -293,7 +293,8 @@ async def _lead(leadership: Leadership, stop: asyncio.Event, place: SpoolPlace, 
         await _pause(stop, RETRY_S)
 
 
-async def _forward_left(place: SpoolPlace, store: SampleStore) -> None:
+async def forward_left(place: SpoolPlace, store: SampleStore) -> None:
+    """Store for about a second what collectors that are gone have left; raises what the store raises."""
     spool = place.spool()
     try:
         for run in spool.find_left():

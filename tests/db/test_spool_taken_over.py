@@ -10,13 +10,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
-from control_room.collector import Collector, SpoolPlace
+from control_room.collector import Collector, SpoolPlace, forward_left
 from control_room.core.alarms import ProcessChange, Raised, Returned
 from control_room.core.plant import PlantConnection
 from control_room.core.samples import GOOD, UNCERTAIN_NO_COMMUNICATION_LAST_USABLE, Sample
 from control_room.services.change_file import ChangeFile
 from control_room.services.spool import Spool
+from db.stores import PostgresSampleStore
 from db.tag_store import import_plant
+from db.worker import DatabaseThread
 from tests.db.people import count_ids
 from tests.plants import plant
 
@@ -106,3 +108,22 @@ async def test_what_belongs_to_another_database_is_left_alone(
     await collect_until(collector, tmp_path, lambda: bool(rows(prepared, "SELECT FROM collector_status")))
     assert rows(prepared, HISTORY) == []
     assert left_in(tmp_path) == [str(left)]
+
+
+async def test_a_collector_that_stands_by_forwards_samples_and_leaves_alarms(
+    prepared: Engine, collector: Engine, tmp_path: Path
+) -> None:
+    left = leave(tmp_path, prepared)
+    with prepared.begin() as connection:
+        # another one leads since, and has one of the samples itself
+        connection.execute(text("SELECT begin_spool(gen_random_uuid())"))
+        other = text("INSERT INTO sample SELECT :time, 95, 1, 0, 1")
+        connection.execute(other, {"time": NOW + timedelta(seconds=1)})
+    thread = DatabaseThread(collector, "standby")
+    await forward_left(SpoolPlace(tmp_path), PostgresSampleStore(thread))
+    assert rows(prepared, HISTORY) == LEFT
+    assert rows(prepared, "SELECT FROM alarm_journal") == []
+    assert left_in(tmp_path) == [str(left)]
+    await forward_left(SpoolPlace(tmp_path), PostgresSampleStore(thread))
+    assert rows(prepared, HISTORY) == LEFT
+    thread.close()
