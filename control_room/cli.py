@@ -120,6 +120,8 @@ def _add_plant(command: argparse.ArgumentParser) -> None:
 def _add_collect(command: argparse.ArgumentParser) -> None:
     _add_place(command, "local")
     command.add_argument("--for-seats", action="store_true", help=argparse.SUPPRESS)
+    words = "how much may wait on disk while the database is away, in MB (default: %(default)s)"
+    command.add_argument("--spool-mb", type=_positive, default=2048.0, metavar="MB", help=words)
     command.set_defaults(run=_collect)
 
 
@@ -196,7 +198,10 @@ def _collect(arguments: argparse.Namespace) -> int:
     from control_room.collector import run_collector
 
     log_to(log_file(arguments.data_folder, "collector"))
-    return run_collector(arguments.data_folder, _server(arguments), is_for_seats=arguments.for_seats)
+    limit_bytes = int(arguments.spool_mb * 1024**2)
+    return run_collector(
+        arguments.data_folder, _server(arguments), is_for_seats=arguments.for_seats, limit_bytes=limit_bytes
+    )
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

@@ -1,13 +1,11 @@
 """The seat: everything that one workstation owns, built in order and closed in reverse."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -37,6 +35,7 @@ from control_room.ui.room import Room
 from control_room.ui.shift import Shift
 from control_room.ui.speaker import QtSpeaker
 from control_room.ui.theme import Theme
+from control_room.ui.tidiness import keep_tidy, set_aside, spare_frames
 from db.access import has_people, make_first_administrator
 from db.engine import make_engine, server_url, translated
 from db.live_reader import LiveReader
@@ -53,8 +52,6 @@ T = TypeVar("T")
 READ_TIMEOUT_S = 30.0
 RETRY_S = 2.0
 LOCAL_CHECK_S = 2.0
-TIDY_S = 20.0
-TIDY_ALL_S = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +125,7 @@ class Seat:
 
     async def run(self, guests: Sequence[Guest]) -> None:
         """Show the window and work until it is closed."""
+        spare_frames()
         self._doors.hang(asyncio.get_running_loop())
         self._obey_signals(asyncio.get_running_loop())
         self.window.show()
@@ -135,7 +133,7 @@ class Seat:
         self._live.start()
         self._wants_configuration.set()
         tasks = [asyncio.create_task(self._follow_configuration()), asyncio.create_task(self._keep_local_running())]
-        tasks.append(asyncio.create_task(_keep_tidy(lambda: self.shift.person is None)))
+        tasks.append(asyncio.create_task(keep_tidy(lambda: self.shift.person is None)))
         tasks += [asyncio.create_task(guest.accompany(self)) for guest in guests]
         if not guests:
             self._operations.start(self._welcome())
@@ -184,7 +182,7 @@ class Seat:
             try:
                 configuration = await self._operations.read(_read_configuration)
                 self.room.use_configuration(configuration, await self._operations.read(read_networks))
-                _set_aside()
+                set_aside()
             except ControlRoomError as fault:
                 # the trouble bar says it already; the picture stays as it is
                 log.info("The configuration cannot be read yet: %s", fault)
@@ -232,26 +230,6 @@ class Seat:
 def _read_configuration(connection: Connection) -> Configuration:
     require_schema(connection)
     return read_configuration(connection)
-
-
-def _set_aside() -> None:
-    """Take what is there now for lasting: looking through it for garbage would hold the GUI for a tenth of a second."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
-
-
-async def _keep_tidy(is_unattended: Callable[[], bool]) -> None:
-    """Set aside what came since, as the alarms of a flood; now and then, when nobody is at work, look through everything."""
-    looked = time.monotonic()
-    while True:
-        await asyncio.sleep(TIDY_S)
-        if time.monotonic() > looked + TIDY_ALL_S and is_unattended():
-            looked = time.monotonic()
-            _set_aside()
-        else:
-            gc.collect()
-            gc.freeze()
 
 
 def prepare_display() -> bool:

@@ -7,12 +7,11 @@ int32 length (-1 for NULL) and its big-endian bytes. Times are microseconds sinc
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
-from control_room.core.samples import BAD, Sample
+from control_room.core.samples import Sample, clean
 
 COLUMNS = ("tag_id", "source_time", "value", "quality", "municipality_id")
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -54,15 +53,6 @@ def _columns(
     values = np.fromiter((clean(one)[0] for one in samples), np.float64, count)
     qualities = np.fromiter((clean(one)[1] for one in samples), np.int32, count)
     return ids, times, values, qualities
-
-
-def clean(sample: Sample) -> tuple[float, int]:
-    """Return (value, quality) as stored: NaN stands for NULL, and a number that is not finite is bad whatever was said."""
-    if sample.value is None:
-        return float("nan"), sample.quality
-    if not isfinite(sample.value):
-        return float("nan"), max(sample.quality, BAD)
-    return sample.value, sample.quality
 
 
 def _rows(

@@ -7,18 +7,19 @@ from functools import lru_cache
 from itertools import groupby
 from math import isnan
 from typing import Any, TypeVar
+from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from control_room.core.alarm_entries import happening_of
 from control_room.core.alarms import Alarm, Hold, HoldKind, OutOfService, ProcessChange, Shelving, StickyNote
-from control_room.core.ports import Configuration
-from control_room.core.samples import Sample
+from control_room.core.ports import Configuration, NumberedSamples, SpoolMark
+from control_room.core.samples import Sample, clean
 from control_room.core.status import CollectorStatus, LinkStatus
 from control_room.core.suppression import CauseChange, CauseState
 from db.access import LATEST_LOCK
-from db.sample_rows import COLUMNS, clean, copy_bytes
+from db.sample_rows import COLUMNS, copy_bytes
 from db.schema import require_schema
 from db.tables import alarm, collector_status, latest, link_status, suppression, tag
 from db.tag_store import read_configuration
@@ -55,6 +56,19 @@ _FILL_LATEST = text("""
     ON CONFLICT DO NOTHING
 """)
 
+# what another collector has stored as well is not stored twice
+_INSERT_UNKNOWN = text("""
+    INSERT INTO sample (tag_id, source_time, value, quality, municipality_id)
+    SELECT new.tag_id, new.source_time, new.value, new.quality, new.municipality_id
+    FROM unnest(:ids ::int[], :values ::float8[], :qualities ::int[], :source_times ::timestamptz[],
+                :arrival_times ::timestamptz[], :municipalities ::int[])
+        AS new (tag_id, value, quality, source_time, arrival_time, municipality_id)
+    WHERE NOT EXISTS (SELECT FROM sample AS old WHERE old.tag_id = new.tag_id AND old.source_time = new.source_time
+        AND old.value IS NOT DISTINCT FROM new.value AND old.quality = new.quality)
+""")
+_BEGIN_SPOOL = text("SELECT begin_spool(:id)")
+_READ_SPOOL = text("SELECT firsts, lasts, is_last FROM read_spool(:id)")
+_TAKE_SPOOLED = text("SELECT firsts, lasts FROM take_spooled(:id, :first, :last)")
 _RECORD = text(
     "SELECT record_process(:rules ::int[], :numbers ::bigint[], :happenings ::text[], :times ::timestamptz[],"
     " :values ::float8[], :qualities ::int[])"
@@ -79,24 +93,63 @@ class PostgresSampleStore:
 
     async def write_samples(self, samples: Sequence[Sample]) -> None:
         """Commit all samples in one transaction and wake the seats."""
-        await _do(self._thread, lambda connection: self._write(connection, samples))
+        self._days |= await _do(self._thread, lambda connection: self._write(connection, samples))
 
     async def read_latest(self) -> list[Sample]:
         """Return the newest sample of each tag, found again in history after a crash of the server."""
         return await _do(self._thread, _read_latest)
 
-    def _write(self, connection: Connection, samples: Sequence[Sample]) -> None:
+    async def begin_spool(self, spool_id: UUID) -> None:
+        """Take note that this run leads."""
+        await _do(self._thread, lambda connection: connection.execute(_BEGIN_SPOOL, {"id": spool_id}))
+
+    async def read_spool(self, spool_id: UUID) -> SpoolMark | None:
+        """Return what is stored of a run, None when it never led here."""
+        row = await _do(self._thread, lambda connection: connection.execute(_READ_SPOOL, {"id": spool_id}).first())
+        return SpoolMark(tuple(zip(row.firsts, row.lasts, strict=True)), row.is_last) if row is not None else None
+
+    async def write_numbered(self, batch: NumberedSamples) -> None:
+        """Commit in one transaction what is not stored yet, and its numbers."""
+        self._days |= await _do(self._thread, lambda connection: self._write_numbered(connection, batch))
+
+    def _write_numbered(self, connection: Connection, batch: NumberedSamples) -> set[date]:
+        # first of all: it holds the run's row, so that a transaction whose answer was lost is waited for
+        asked = {"id": batch.spool_id, "first": batch.first, "last": batch.last}
+        taken = connection.execute(_TAKE_SPOOLED, asked).one()
+        new = [
+            one
+            for first, last in zip(taken.firsts, taken.lasts, strict=True)
+            for one in batch.samples[first - batch.first : last - batch.first + 1]
+        ]
+        days = self._keep(connection, new, is_shared=batch.is_shared)
+        if batch.newest or not batch.is_past:
+            self._show(connection, [*batch.newest, *([] if batch.is_past else batch.samples)])
+        return days
+
+    def _write(self, connection: Connection, samples: Sequence[Sample]) -> set[date]:
+        days = self._keep(connection, samples)
+        self._show(connection, samples)
+        return days
+
+    def _keep(self, connection: Connection, samples: Sequence[Sample], *, is_shared: bool = False) -> set[date]:
+        """Write samples into history; return the days whose partitions this transaction made."""
         by_day: dict[date, list[Sample]] = {}
         for one in samples:
             by_day.setdefault(one.source_time.astimezone(UTC).date(), []).append(one)
         days = self._ensure_partitions(connection, set(by_day))
         self._look_up(connection, samples)
         for day, of_day in by_day.items():
-            self._copy(connection, day, of_day)
+            if is_shared:
+                connection.execute(_INSERT_UNKNOWN, self._columns(of_day))
+            else:
+                self._copy(connection, day, of_day)
+        return days
+
+    def _show(self, connection: Connection, samples: Sequence[Sample]) -> None:
+        self._look_up(connection, samples)
         connection.execute(_LOCK, {"key": LATEST_LOCK})
         connection.execute(_UPDATE_LATEST, self._newest(samples))
         connection.execute(text("NOTIFY process"))
-        self._days |= days
 
     def _look_up(self, connection: Connection, samples: Sequence[Sample]) -> None:
         if unknown := {one.tag_id for one in samples} - self._municipalities.keys():
@@ -126,7 +179,9 @@ class PostgresSampleStore:
             known = newest.get(one.tag_id)
             if known is None or one.source_time >= known.source_time:
                 newest[one.tag_id] = one
-        kept = list(newest.values())
+        return self._columns(list(newest.values()))
+
+    def _columns(self, kept: Sequence[Sample]) -> dict[str, list[Any]]:
         cleaned = [clean(one) for one in kept]
         return {
             "ids": [one.tag_id for one in kept],

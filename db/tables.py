@@ -26,7 +26,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, INT8MULTIRANGE, JSONB
 
 metadata = MetaData()
 Time = DateTime(timezone=True)
@@ -376,6 +376,19 @@ collector_status = Table(
     Column("dropped", BigInteger, nullable=False),
     Column("waiting", BigInteger, nullable=False),
     Column("message", Text, nullable=False),
+    Column("spooled", BigInteger, nullable=False, server_default=text("0")),
+    Column("spool_bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("spool_limit_bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("oldest_time", Time),
+)
+# which numbers of a collector's run are stored
+spool_mark = Table(
+    "spool_mark",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("led_time", Time, nullable=False, server_default=text("clock_timestamp()")),
+    Column("stored", INT8MULTIRANGE, nullable=False, server_default=text("'{}'")),
+    postgresql_with={"fillfactor": 50},
 )
 # who connects: a person, a station or a collector; `login` is the name of the server's login role
 account = Table(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import isfinite
+from uuid import UUID
 
 from control_room.core.alarms import (
     Acknowledged,
@@ -26,6 +27,8 @@ from control_room.core.alarms import (
     step,
 )
 from control_room.core.errors import DatabaseUnavailable
+from control_room.core.number_ranges import NumberRanges
+from control_room.core.ports import NumberedSamples, SpoolMark
 from control_room.core.samples import BAD, GOOD, Sample
 from control_room.core.suppression import CauseChange, CauseState, Suppression
 
@@ -65,15 +68,40 @@ class FakeSampleStore:
 
     batches: list[list[Sample]] = field(default_factory=list)
     is_away: bool = False
+    shown: list[Sample] = field(default_factory=list)
+    spools: dict[UUID, NumberRanges] = field(default_factory=dict)
 
     async def write_samples(self, samples: Sequence[Sample]) -> None:
         refuse_when(self.is_away)
         self.batches.append(list(samples))
+        self.shown += samples
+
+    async def begin_spool(self, spool_id: UUID) -> None:
+        refuse_when(self.is_away)
+        self.spools[spool_id] = NumberRanges()
+
+    async def read_spool(self, spool_id: UUID) -> SpoolMark | None:
+        refuse_when(self.is_away)
+        stored = self.spools.get(spool_id)
+        return None if stored is None else SpoolMark(stored.ranges, spool_id == list(self.spools)[-1])
+
+    async def write_numbered(self, batch: NumberedSamples) -> None:
+        refuse_when(self.is_away)
+        stored = self.spools.setdefault(batch.spool_id, NumberRanges())
+        new = [
+            one
+            for first, last in stored.missing(batch.first, batch.last)
+            for one in batch.samples[first - batch.first : last - batch.first + 1]
+        ]
+        stored.add(batch.first, batch.last)
+        self.batches.append([one for one in new if not (batch.is_shared and one in self.samples)])
+        self.shown += batch.newest
+        self.shown += [] if batch.is_past else batch.samples
 
     async def read_latest(self) -> list[Sample]:
         refuse_when(self.is_away)
         newest: dict[int, Sample] = {}
-        for one in self.samples:
+        for one in self.shown:
             known = newest.get(one.tag_id)
             if known is None or one.source_time >= known.source_time:
                 newest[one.tag_id] = one

@@ -30,8 +30,8 @@ _ROLE = Qt.ItemDataRole
 _FEW = 20
 # with more rows than this, sorting is spread over many turns
 _MANY = 5_000
-_TURN_S = 0.008
-_DROPPED = 2_000
+_TURN_S = 0.006
+_DROPPED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,8 @@ class AlarmModel(QAbstractTableModel):
         # while very many rows are sorted: their new order, and the rules whose rows it lacks
         self._next: SortedRows[AlarmRow] | None = None
         self._lacking: Iterator[int] = iter(())
-        self._left: SortedRows[AlarmRow] | None = None
+        # orders that were shown before, to be freed little by little
+        self._left: list[SortedRows[AlarmRow]] = []
         self._turn = QTimer(self, interval=0)
         self._turn.timeout.connect(self._go_on)
         # how many there are on the board (None) and in each list of what is set aside
@@ -307,17 +308,19 @@ class AlarmModel(QAbstractTableModel):
 
     def _rebuild(self) -> None:
         """Sort all rows anew: a few at once, very many a little in each turn, so that nobody waits for the screen."""
+        if self._next is not None:
+            self._left.append(self._next)
         self._next, self._lacking = self._order(), iter(list(self._all))
+        self._turn.start()
         if len(self._all) <= _MANY:
             self._sort_until(None)
-        else:
-            self._turn.start()
 
     def _go_on(self) -> None:
+        if self._left and not self._left[-1].drop_some(_DROPPED):
+            self._left.pop()
         if self._next is not None:
             self._sort_until(perf_counter() + _TURN_S)
-        elif self._left is None or not self._left.drop_some(_DROPPED):
-            self._left = None
+        elif not self._left:
             self._turn.stop()
 
     def _sort_until(self, end_s: float | None) -> None:
@@ -333,7 +336,8 @@ class AlarmModel(QAbstractTableModel):
 
     def _show_next(self, rows: SortedRows[AlarmRow]) -> None:
         self.beginResetModel()
-        self._left, self._rows, self._next = self._rows, rows, None
+        self._left.append(self._rows)
+        self._rows, self._next = rows, None
         self.endResetModel()
         self.sorted.emit()
 

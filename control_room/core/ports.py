@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 from control_room.core.alarms import Alarm, AlarmRule, ProcessChange
 from control_room.core.options import Field
@@ -82,14 +83,62 @@ class ConfigurationStore(Protocol):
         """Return the whole configuration."""
 
 
+@dataclass(frozen=True, slots=True)
+class NumberedSamples:
+    """Samples of the run `spool_id` of a spool, numbered from `first` on: what has a number is stored once.
+
+    `newest`: samples that are to be seen as the newest of their tags although their turn in history comes later. `is_past`: what
+    is newest is not asked. `is_shared`: another collector may have stored the same samples.
+    """
+
+    spool_id: UUID
+    first: int
+    samples: Sequence[Sample]
+    newest: Sequence[Sample] = ()
+    is_past: bool = False
+    is_shared: bool = False
+
+    @property
+    def last(self) -> int:
+        """Return the number of the last sample."""
+        return self.first + len(self.samples) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolMark:
+    """What the database has of a run: ranges of numbers, first and last; and whether no other collector has led since."""
+
+    stored: tuple[tuple[int, int], ...]
+    is_last: bool
+
+
 class SampleStore(Protocol):
     """Keeps every sample."""
+
+    async def begin_spool(self, spool_id: UUID) -> None:
+        """Take note that a collector leads from now on, whose samples are numbered by this run."""
+
+    async def read_spool(self, spool_id: UUID) -> SpoolMark | None:
+        """Return what is stored of a run; None when it never led here: its samples belong to another database."""
+
+    async def write_numbered(self, batch: NumberedSamples) -> None:
+        """Commit samples as write_samples() does, but for those that are stored already, and that their numbers are."""
 
     async def write_samples(self, samples: Sequence[Sample]) -> None:
         """Commit all samples to history and the newest of each tag to `latest`, in one transaction."""
 
     async def read_latest(self) -> list[Sample]:
         """Return the newest stored sample of each tag that ever had one."""
+
+
+class ChangeKeeper(Protocol):
+    """Keeps on disk what the alarm store has not recorded yet."""
+
+    def keep(self, change: ProcessChange | CauseChange) -> None:
+        """Keep one more, behind the others."""
+
+    def forget(self) -> None:
+        """Let go of all: the store has recorded them."""
 
 
 class AlarmStore(Protocol):

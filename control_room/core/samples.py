@@ -7,6 +7,7 @@ Quality is the upper half of an OPC UA StatusCode (severity and sub-code, OPC UA
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
+from math import isfinite
 
 GOOD = 0x0000
 GOOD_LOCAL_OVERRIDE = 0x0096
@@ -23,6 +24,7 @@ BAD_NOT_CONNECTED = 0x808A
 BAD_DEVICE_FAILURE = 0x808B
 BAD_SENSOR_FAILURE = 0x808C
 BAD_OUT_OF_SERVICE = 0x808D
+BAD_DATA_LOST = 0x809D
 
 _TEXTS = {
     GOOD: "Good",
@@ -40,6 +42,7 @@ _TEXTS = {
     BAD_DEVICE_FAILURE: "Bad: device failure",
     BAD_SENSOR_FAILURE: "Bad: sensor failure",
     BAD_OUT_OF_SERVICE: "Bad: out of service",
+    BAD_DATA_LOST: "Bad: data was lost from here on",
 }
 _STALE = frozenset({UNCERTAIN_NO_COMMUNICATION_LAST_USABLE, UNCERTAIN_LAST_USABLE})
 
@@ -96,3 +99,17 @@ def stale(sample: Sample, lost_time: datetime) -> Sample:
 def never_seen(tag_id: int, now: datetime) -> Sample:
     """Return the sample of a tag of which no value ever came."""
     return Sample(tag_id, None, BAD_WAITING_FOR_INITIAL, now, now)
+
+
+def lost(tag_id: int, time: datetime, now: datetime) -> Sample:
+    """Return the mark in history that values of the tag are missing from `time` on (OPC UA: Bad_DataLost)."""
+    return Sample(tag_id, None, BAD_DATA_LOST, time, now)
+
+
+def clean(sample: Sample) -> tuple[float, int]:
+    """Return (value, quality) as stored: NaN stands for no value, and a number that is not finite is bad whatever was said."""
+    if sample.value is None:
+        return float("nan"), sample.quality
+    if not isfinite(sample.value):
+        return float("nan"), max(sample.quality, BAD)
+    return sample.value, sample.quality

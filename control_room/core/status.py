@@ -34,7 +34,11 @@ class LinkStatus:
 
 @dataclass(frozen=True, slots=True)
 class CollectorStatus:
-    """The collector's heartbeat; counts since its start. `waiting` samples are received and not yet committed."""
+    """The collector's heartbeat; counts since its start. `waiting` samples are received and not yet committed.
+
+    `spooled` of them wait on the collector's disk for their turn, `spool_bytes` of at most `spool_limit_bytes`. `oldest_time`:
+    when the oldest that waits arrived.
+    """
 
     beat_time: datetime
     started_time: datetime
@@ -45,3 +49,7 @@ class CollectorStatus:
     dropped: int = 0
     waiting: int = 0
     message: str = ""
+    spooled: int = 0
+    spool_bytes: int = 0
+    spool_limit_bytes: int = 0
+    oldest_time: datetime | None = None

@@ -13,6 +13,7 @@ from control_room.core.tags import Quantity
 COLLECTOR = "collector"
 DISK_FREE, DATABASE_AWAY, CERTIFICATE_LEFT = "disk.free_percent", "database.away_s", "certificate.left_days"
 CLOCK_AHEAD, ABSENCE = "clock.ahead_s", "absence_s"
+SPOOL_FILLED, SAMPLES_LOST = "spool.filled_percent", "spool.lost_count"
 # so long without a beat, and no collector is there
 ABSENT_AFTER_S = 10.0
 # standards of the trade: alarms and events are told apart by the second
@@ -21,12 +22,12 @@ _DRIFT_S, _DRIFT_DELAY_S = 2.0, 30.0
 
 def with_collector_tags(plant: Plant, folder: str = "/", certificate: str = "") -> Plant:
     """Return the plant with the collector's own tags: about the disk that holds `folder`, the database, its clock, the time
-    when no collector was there, and the PEM file `certificate` on the collector's machine, where one is named.
+    when no collector was there, the spool, and the PEM file `certificate` on its machine, where one is named.
 
     For every municipality whose people must hear of it; one that stands for all is enough where one room watches all.
     """
     own = PlantConnection(COLLECTOR, COLLECTOR, {"folder": folder, "certificate": certificate})
-    tags = (_disk(), _database(), _clock(), _absence(), *([_certificate()] if certificate else ()))
+    tags = (_disk(), _database(), _clock(), _absence(), _spool(), _lost(), *([_certificate()] if certificate else ()))
     return replace(plant, connections=(*plant.connections, own), tags=(*plant.tags, *tags))
 
 
@@ -73,6 +74,18 @@ def _absence() -> PlantTag:
         AlarmKind.H, Priority.HIGH, ABSENT_AFTER_S, message="No collector was there: nothing was recorded"
     )
     return _tag(ABSENCE, "Time without a collector", "s", 3600.0, absent)
+
+
+def _spool() -> PlantTag:
+    high = PlantRule(AlarmKind.H, Priority.MEDIUM, 50.0, 5.0, message="The collector's spool is filling")
+    highest = PlantRule(AlarmKind.HH, Priority.HIGH, 90.0, 5.0, message="The collector's spool is full within short")
+    return _tag(SPOOL_FILLED, "Filled part of the collector's spool", "%", 100.0, high, highest)
+
+
+def _lost() -> PlantTag:
+    # counted since the collector's start: a new start returns it
+    lost = PlantRule(AlarmKind.H, Priority.HIGH, 0.5, message="Samples were lost before they could be stored")
+    return _tag(SAMPLES_LOST, "Samples lost since the collector's start", "", 1e9, lost)
 
 
 def _certificate() -> PlantTag:

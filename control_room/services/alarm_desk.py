@@ -23,7 +23,7 @@ from control_room.core.conditions import Condition, begin_silence, judge, settle
 from control_room.core.errors import PASSING
 from control_room.core.lateness import Known, follow
 from control_room.core.onset import JUDGED, Onset, look_back
-from control_room.core.ports import AlarmStore
+from control_room.core.ports import AlarmStore, ChangeKeeper
 from control_room.core.rules.bad_quality import trusted_value
 from control_room.core.samples import Sample
 from control_room.core.suppression import CauseChange, Suppression
@@ -38,9 +38,10 @@ PASSING_TIME = timedelta(seconds=1.0)
 class AlarmDesk:
     """Owns the condition of every rule and tells what it does; what becomes of the alarm is decided by the database."""
 
-    def __init__(self, store: AlarmStore, clock: Callable[[], datetime]) -> None:
-        """Start without rules; `clock` returns aware UTC."""
+    def __init__(self, store: AlarmStore, clock: Callable[[], datetime], keeper: ChangeKeeper | None = None) -> None:
+        """Start without rules; `clock` returns aware UTC. `keeper` has what is not recorded yet; without one memory alone has."""
         self._store = store
+        self._keeper = keeper
         self._clock = clock
         self._rules: dict[int, AlarmRule] = {}
         self._rules_by_tag: dict[int, tuple[AlarmRule, ...]] = {}
@@ -234,15 +235,19 @@ class AlarmDesk:
         # an odd number: the condition holds, and a correction leaves it so
         more = 2 if isinstance(event, Corrected) else 1
         number = self._numbers[rule_id] = self._numbers.get(rule_id, 0) + more
-        self._changes.append(ProcessChange(rule_id, number, event))
-        self._changed.set()
+        self._add(ProcessChange(rule_id, number, event))
 
     def _tell_cause(self, suppression_id: int, is_there: bool, time: datetime) -> None:
         before = self._causes.get(suppression_id, 0)
         if (before % 2 == 1) is not is_there:
             self._causes[suppression_id] = before + 1
-            self._changes.append(CauseChange(suppression_id, before + 1, time))
-            self._changed.set()
+            self._add(CauseChange(suppression_id, before + 1, time))
+
+    def _add(self, change: ProcessChange | CauseChange) -> None:
+        self._changes.append(change)
+        if self._keeper is not None:
+            self._keeper.keep(change)
+        self._changed.set()
 
     async def run(self) -> None:
         """Record changes, let delays run out and tell the store that time passes, until cancelled."""
@@ -290,6 +295,8 @@ class AlarmDesk:
         await self._store.record(changes)
         for _ in changes:
             self._changes.popleft()
+        if self._keeper is not None and not self._changes:
+            self._keeper.forget()
 
     async def _pass_time(self) -> None:
         self._looked = self._clock()

@@ -75,11 +75,13 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class OwnState:
-    """What the collector knows of itself: whether the database is away, how its clock goes, and when none was there."""
+    """What the collector knows of itself: whether the database is away, how its clock goes, when none was there, and `more`
+    readings by address."""
 
     is_database_away: Callable[[], bool]
     drift: Drift = field(default_factory=Drift)
     gap: Gap = field(default_factory=Gap)
+    more: Mapping[str, Callable[[], float]] = field(default_factory=dict)
 
 
 class SelfWatch:
@@ -95,6 +97,7 @@ class SelfWatch:
             CLOCK_AHEAD: own.drift.seconds,
             ABSENCE: lambda: 0.0,
             CERTIFICATE_LEFT: lambda: left_days(Path(certificate), clock()),
+            **own.more,
         }
         self._clock = clock
         self._newest: dict[int, tuple[float | None, int]] = {}

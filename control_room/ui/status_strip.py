@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from control_room.core.status import LinkState, LinkStatus
+from control_room.core.status import CollectorStatus, LinkState, LinkStatus
 from control_room.core.tags import Connection
 from control_room.ui.room import Room
 from control_room.ui.words import (
@@ -28,6 +28,10 @@ _WIDEST_LINK_PX = 250
 _PLAIN = (
     "The connection to the database is not protected (--plain): others on the network could read it, and the server may be "
     "somebody else's. Set up TLS: see the handbook, A shared server."
+)
+_SPOOL = (
+    "They are stored behind the live values by themselves; history has a gap until then. If the level does not fall, see\n"
+    "whether the database is slow or its disk is full. Once the spool is full, the oldest values are lost."
 )
 _URGENCY = (Light.TROUBLE, Light.WAITING, Light.OK, Light.OFF)
 
@@ -127,13 +131,17 @@ class StatusStrip(QWidget):
             f"On {status.host}, process {status.process_id}, since {local(status.started_time)}",
             f"{status.received:,} values received, {status.stored:,} stored, {status.waiting:,} waiting, {lost:,} lost",
             status.message,
+            *_spool_words(status),
         ]
         if room.trouble is not None:
             light, detail = Light.TROUBLE, f"silent {age_text(room.beat_age_s() or 0.0)}"
         else:
             light = Light.TROUBLE if status.message else Light.OK
             detail = f"{rate:,.0f} values/s · {lost:,} lost"
-        if room.trouble is None and status.waiting > 10 * max(rate, 100.0):
+        if room.trouble is None and status.spooled:
+            level, oldest = _size(status.spool_bytes), age(status.beat_time, status.oldest_time)
+            light, detail = Light.TROUBLE, f"spool {level}, {oldest} · {lost:,} lost"
+        elif room.trouble is None and status.waiting > 10 * max(rate, 100.0):
             light, detail = Light.TROUBLE, f"{status.waiting:,} waiting · {lost:,} lost"
         self.collector.show_state(light, "Collector", detail, "\n".join(word for word in words if word))
 
@@ -169,6 +177,24 @@ class StatusStrip(QWidget):
             worst = hidden[0].light
             ill = sum(light.light is Light.TROUBLE for light in hidden)
             self.more.show_state(worst, f"{len(hidden)} more", f"{ill} down" if ill else "", "All connections")
+
+
+def _spool_words(status: CollectorStatus) -> list[str]:
+    if not status.spooled:
+        return [f"Spool empty, room for {_size(status.spool_limit_bytes)}"] if status.spool_limit_bytes else []
+    share = 100.0 * status.spool_bytes / max(1, status.spool_limit_bytes)
+    level = f"{_size(status.spool_bytes)} of {_size(status.spool_limit_bytes)} ({share:.0f} %)"
+    # by the collector's clock, which need not be the seat's
+    oldest = age(status.beat_time, status.oldest_time)
+    return [f"Spool: {status.spooled:,} values wait on the collector's disk, {level}, the oldest for {oldest}", _SPOOL]
+
+
+def _size(size_bytes: int) -> str:
+    """Return a size in the unit that leaves few digits."""
+    for unit, factor in (("GB", 1024**3), ("MB", 1024**2)):
+        if size_bytes >= factor:
+            return f"{size_bytes / factor:.1f} {unit}"
+    return f"{max(1, size_bytes // 1024)} kB"
 
 
 def _link_detail(status: LinkStatus, now: datetime) -> str:

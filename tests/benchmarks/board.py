@@ -6,7 +6,6 @@ it sorts, the board goes on to scroll and to take 40 changed alarms four times a
 with nothing else to do.
 """
 
-import gc
 import json
 import os
 import random
@@ -25,6 +24,7 @@ from PySide6.QtWidgets import QApplication, QTableView
 
 from control_room.core.alarms import Alarm, AlarmKind, AlarmRule, Priority
 from control_room.core.tags import Quantity, Tag
+from control_room.ui.tidiness import set_aside, spare_frames
 from tests.benchmarks.frames import FrameClock
 from widgets.alarm_model import COLUMNS, MESSAGE, PLACE, RAISED, STATE, SYMBOL, TAG, AlarmFilter, AlarmRow, board_order
 from widgets.alarm_table import AlarmTable
@@ -160,9 +160,9 @@ def main(seconds: float) -> None:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     application = QApplication([])
     rows = rows_of_alarms(ROWS)
-    # as the seat does with what is there for good
-    gc.collect()
-    gc.freeze()
+    # as the seat does
+    spare_frames()
+    set_aside()
     board = Board(rows)
     model = board.table.board
 
@@ -170,8 +170,7 @@ def main(seconds: float) -> None:
         return not model.is_sorting
 
     _measured("warm up", lambda: None, is_sorted, 2.0)
-    gc.collect()
-    gc.freeze()
+    set_aside()
     found = [_measured("scroll", lambda: None, is_sorted, seconds)]
     for title, column, order in _ORDERS:
         found.append(_measured(f"sort by {title}", partial(model.sort, column, order), is_sorted, 1.0))

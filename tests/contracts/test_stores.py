@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
 from typing import TypeVar
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, select, text, update
@@ -41,7 +42,7 @@ from control_room.core.alarms import (
     step,
 )
 from control_room.core.errors import DatabaseUnavailable
-from control_room.core.ports import AlarmStore, SampleStore
+from control_room.core.ports import AlarmStore, NumberedSamples, SampleStore, SpoolMark
 from control_room.core.samples import BAD, BAD_SENSOR_FAILURE, GOOD, UNCERTAIN, Sample
 from control_room.core.suppression import CauseChange, CauseState, Suppression
 from db.alarm_journal import (
@@ -121,10 +122,11 @@ async def when_back(ask: Callable[[], Awaitable[T]]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class SampleRig:
-    """A sample store, and how to take it away."""
+    """A sample store, how to take it away, and every value in its history."""
 
     store: SampleStore
     away: Away
+    history: Callable[[], list[float | None]]
 
 
 class SampleStoreContract:
@@ -174,6 +176,39 @@ class SampleStoreContract:
             await rig.store.write_samples([sample(1, 1.0), sample(1, 2.0, 1)])
         assert await newest(rig.store) == {1: sample(1, 2.0, 1)}
 
+    async def test_what_has_a_number_is_stored_once(self, rig: SampleRig) -> None:
+        run, other = uuid4(), uuid4()
+        await rig.store.begin_spool(run)
+        assert await rig.store.read_spool(run) == SpoolMark((), True)
+        assert await rig.store.read_spool(other) is None
+        written = [sample(1, float(number), number) for number in range(6)]
+        await rig.store.write_numbered(NumberedSamples(run, 0, written[:2]))
+        # again, and with what follows: as after an answer that was lost
+        for _ in range(2):
+            await rig.store.write_numbered(NumberedSamples(run, 0, written[:3]))
+        # live values first, what lies between behind them
+        await rig.store.write_numbered(NumberedSamples(run, 5, written[5:]))
+        await rig.store.write_numbered(NumberedSamples(run, 1, written[1:], is_past=True))
+        assert await newest(rig.store) == {1: written[5]}
+        assert sorted(one or 0.0 for one in rig.history()) == [float(number) for number in range(6)]
+        assert await rig.store.read_spool(run) == SpoolMark(((0, 5),), True)
+        await rig.store.begin_spool(other)
+        assert await rig.store.read_spool(run) == SpoolMark(((0, 5),), False)
+
+    async def test_what_another_collector_stored_too_is_not_stored_again(self, rig: SampleRig) -> None:
+        mine = [sample(1, float(number), number) for number in range(4)]
+        await rig.store.write_samples(mine[:3])
+        await rig.store.write_numbered(NumberedSamples(uuid4(), 0, mine[1:], is_past=True, is_shared=True))
+        assert sorted(one or 0.0 for one in rig.history()) == [0.0, 1.0, 2.0, 3.0]
+        assert await newest(rig.store) == {1: mine[2]}
+
+    async def test_the_newest_may_be_shown_before_its_turn(self, rig: SampleRig) -> None:
+        run = uuid4()
+        late = sample(2, 7.0, 5)
+        await rig.store.write_numbered(NumberedSamples(run, 10, [sample(1, 1.0, 9)], newest=[late]))
+        assert await newest(rig.store) == {1: sample(1, 1.0, 9), 2: late}
+        assert rig.history() == [1.0]
+
     async def test_a_database_that_is_away_says_so_and_stores_nothing(self, rig: SampleRig) -> None:
         await rig.store.write_samples([sample(1, 1.0)])
         with rig.away():
@@ -201,15 +236,19 @@ class TestFakeSampleStore(SampleStoreContract):
     @pytest.fixture
     def rig(self) -> SampleRig:
         store = FakeSampleStore()
-        return SampleRig(store, partial(fake_away, store))
+        return SampleRig(store, partial(fake_away, store), lambda: [one.value for one in store.samples])
 
 
 class TestPostgresSampleStore(SampleStoreContract):
     """The real one."""
 
     @pytest.fixture
-    def rig(self, thread: DatabaseThread, postgres_away: Away) -> SampleRig:
-        return SampleRig(PostgresSampleStore(thread), postgres_away)
+    def rig(self, thread: DatabaseThread, postgres_away: Away, owner: Engine) -> SampleRig:
+        def history() -> list[float | None]:
+            with owner.connect() as connection:
+                return list(connection.execute(text("SELECT value FROM sample")).scalars())
+
+        return SampleRig(PostgresSampleStore(thread), postgres_away, history)
 
 
 # alarms

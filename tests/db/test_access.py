@@ -76,6 +76,7 @@ CALLS: Mapping[str, frozenset[str]] = {
     "station_service": frozenset({"report_failed_sign_in", "sign_in_wait_s"}),
     "collector_service": frozenset(
         {"ensure_sample_partitions", "take_turn", "record_process", "record_causes", "pass_time", "clock_number"}
+        | {"begin_spool", "read_spool", "take_spooled"}
     ),
     "reader_service": frozenset({"my_municipalities", "my_municipality_ids", "municipalities_where", "alarm_state"}),
 }

@@ -5,12 +5,13 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from sqlalchemy import URL, Connection, text
 
-from control_room.collector import Collector
+from control_room.collector import Collector, SpoolPlace
 from control_room.core.errors import CannotStart, DatabaseUnavailable
 from control_room.core.plant import PlantConnection
 from db.engine import make_engine, server_url, translated
@@ -146,10 +147,14 @@ async def test_the_newest_values_are_found_again_in_history(pair: Pair, collecti
 
 
 @pytest.mark.expects_log("Live values", "Waiting for the database", "cannot be written", "works")
-async def test_a_collector_finds_the_newest_values_by_itself(pair: Pair, collecting: DatabaseThread) -> None:
+async def test_a_collector_finds_the_newest_values_by_itself(
+    pair: Pair, collecting: DatabaseThread, tmp_path: Path
+) -> None:
     await PostgresSampleStore(collecting).write_samples([sample(one, float(one)) for one in (1, 2, 3)])
     stop = asyncio.Event()
-    running = asyncio.create_task(Collector(make_engine(pair.url("collector"), "control-room collector"), stop).run())
+    running = asyncio.create_task(
+        Collector(make_engine(pair.url("collector"), "control-room collector"), stop, SpoolPlace(tmp_path)).run()
+    )
     try:
         await until_so(lambda: answers(collecting, lambda one: size_of_latest(one) >= 4))
         await asyncio.to_thread(pair.fail_over)

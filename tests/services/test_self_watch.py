@@ -24,6 +24,8 @@ from control_room.core.system_tags import (
     COLLECTOR,
     DATABASE_AWAY,
     DISK_FREE,
+    SAMPLES_LOST,
+    SPOOL_FILLED,
     with_collector_tags,
 )
 from control_room.core.tags import Connection
@@ -67,6 +69,15 @@ def test_it_says_what_changed(disk: SimpleNamespace) -> None:
     assert watched.look() == {}
     disk.free = 49
     assert watched.look() == {1: (4.9, GOOD)}
+
+
+def test_it_says_what_others_know() -> None:
+    spec = self_watch_spec(
+        OwnState(lambda: False, more={SPOOL_FILLED: lambda: 12.5, SAMPLES_LOST: lambda: 3.0}), FakeClock()
+    )
+    made = spec.make({"folder": "/", "certificate": ""}, (Item(1, SPOOL_FILLED), Item(2, SAMPLES_LOST)))
+    assert isinstance(made, SelfWatch)
+    assert [(one.tag_id, one.value, one.quality) for one in made.look()] == [(1, 12.5, GOOD), (2, 3.0, GOOD)]
 
 
 def test_the_disk_of_this_machine_has_a_share_that_is_free(tmp_path: Path) -> None:
@@ -174,8 +185,11 @@ def test_a_plant_with_the_collectors_tags_can_be_imported() -> None:
     check_rules(whole.tags)
     assert from_document(as_document(whole)) == whole
     own = [tag for tag in whole.tags if tag.connection == COLLECTOR]
-    assert [tag.address for tag in own] == [DISK_FREE, DATABASE_AWAY, CLOCK_AHEAD, ABSENCE, CERTIFICATE_LEFT, "$link"]
-    assert len(with_collector_tags(plant()).tags) == len(plant().tags) + 4
+    assert [tag.address for tag in own] == [
+        *(DISK_FREE, DATABASE_AWAY, CLOCK_AHEAD, ABSENCE, SPOOL_FILLED, SAMPLES_LOST),
+        *(CERTIFICATE_LEFT, "$link"),
+    ]
+    assert len(with_collector_tags(plant()).tags) == len(plant().tags) + 6
 
 
 def test_the_clock_is_known_when_the_server_told_its_time(disk: SimpleNamespace) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from control_room.ui.pictures import save_pictures
 from control_room.ui.theme import Theme
 from control_room.ui.view_spec import find_views
 from tests.fakes import FakeClock
-from tests.ui.rooms import Stage, make_stage, spoiled, ten_times, with_long_names
+from tests.ui.rooms import Stage, collector_status, link_statuses, make_stage, spoiled, ten_times, with_long_names
 from widgets.palette import DARK, LIGHT, Palette
 from widgets.status_lights import Light
 
@@ -122,6 +124,22 @@ def test_the_strip_tells_of_each_link(window: MainWindow, stage: Stage) -> None:
     stage.clock.pass_s(6)
     window._tick()
     assert (window.strip.collector.light, window.strip.collector.text()) == (Light.TROUBLE, "Collector: silent 6 s")
+
+
+def test_the_strip_tells_the_level_and_age_of_the_spool(window: MainWindow, stage: Stage) -> None:
+    stage.fill()
+    now = stage.clock.now
+    status = replace(collector_status(now), spool_limit_bytes=2 * 1024**3)
+    stage.console.room.take_status(status, link_statuses(now))
+    assert "Spool empty, room for 2.0 GB" in window.strip.collector.toolTip()
+    oldest = now - timedelta(minutes=10)
+    filled = replace(status, spooled=9_300_000, spool_bytes=300 * 1024**2, oldest_time=oldest)
+    stage.console.room.take_status(filled, link_statuses(now))
+    assert window.strip.collector.light is Light.TROUBLE
+    assert window.strip.collector.text() == "Collector: spool 300.0 MB, 10 min · 12 lost"
+    words = window.strip.collector.toolTip()
+    assert "9,300,000 values wait on the collector's disk, 300.0 MB of 2.0 GB (15 %), the oldest for 10 min" in words
+    assert "the oldest values are lost" in words
 
 
 def test_the_strip_says_that_the_way_to_the_database_is_not_protected(window: MainWindow, stage: Stage) -> None:

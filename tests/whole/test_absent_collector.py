@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from sqlalchemy import Engine, text
 
-from control_room.collector import Collector
+from control_room.collector import Collector, SpoolPlace
 from control_room.core.alarms import Happening
 from control_room.core.system_tags import ABSENCE, CLOCK_AHEAD, with_collector_tags
 from db.embedded import EmbeddedServer, open_embedded
@@ -47,11 +47,11 @@ def owner(server: EmbeddedServer) -> Iterator[Engine]:
     engine.dispose()
 
 
-async def collect_until(server: EmbeddedServer, owner: Engine, address: str) -> None:
+async def collect_until(server: EmbeddedServer, owner: Engine, address: str, folder: Path) -> None:
     """Run a collector until the newest value of the address is there."""
     stop = asyncio.Event()
     engine = make_engine(server.url("collector"), "collector")
-    running = asyncio.create_task(Collector(engine, stop).run())
+    running = asyncio.create_task(Collector(engine, stop, SpoolPlace(folder)).run())
     for _ in range(200):
         await asyncio.sleep(0.1)
         with owner.connect() as connection:
@@ -65,13 +65,15 @@ async def collect_until(server: EmbeddedServer, owner: Engine, address: str) -> 
 
 
 @pytest.mark.expects_log("Live values|works|connection")
-async def test_the_next_one_says_from_when_to_when_none_was_there(server: EmbeddedServer, owner: Engine) -> None:
+async def test_the_next_one_says_from_when_to_when_none_was_there(
+    server: EmbeddedServer, owner: Engine, tmp_path: Path
+) -> None:
     beat = datetime.now(UTC) - timedelta(minutes=5)
     with owner.begin() as connection:
         import_plant(connection, with_collector_tags(plant()))
         connection.execute(_BEAT, {"beat": beat})
     began = datetime.now(UTC)
-    await collect_until(server, owner, CLOCK_AHEAD)
+    await collect_until(server, owner, CLOCK_AHEAD, tmp_path)
     with owner.connect() as connection:
         raised, returned = connection.execute(_JOURNAL, {"address": ABSENCE}).all()
     assert (raised.happening, raised.source_time) == (Happening.RAISED, beat + timedelta(seconds=10))
@@ -83,6 +85,6 @@ async def test_the_next_one_says_from_when_to_when_none_was_there(server: Embedd
         ahead_s = connection.execute(_VALUE, {"address": CLOCK_AHEAD}).scalar_one()
     assert abs(ahead_s) <= 0.3
     # the next takes over within seconds: that is no gap
-    await collect_until(server, owner, CLOCK_AHEAD)
+    await collect_until(server, owner, CLOCK_AHEAD, tmp_path)
     with owner.connect() as connection:
         assert len(connection.execute(_JOURNAL, {"address": ABSENCE}).all()) == 2
