@@ -13,7 +13,7 @@ from widgets.alarm_model import AlarmRow
 
 GATHER_MS = 250
 # so many at once do not hold up a frame; the others follow in the next turns
-_AT_ONCE = 250
+_AT_ONCE = 120
 _LOUD = (AlarmState.UNACKNOWLEDGED, AlarmState.LATCHED_UNACKNOWLEDGED)
 Marks = dict[int, tuple[Priority, AlarmState]]
 

@@ -183,5 +183,5 @@ def test_a_flood_is_told_in_portions_and_none_of_it_is_forgotten(room: Room, qtb
     feed.changed.connect(lambda changed, gone: told.append(len(changed)))
     room.take_alarms([Alarm(number, True, False, 1, START) for number in range(1_000)], False)
     qtbot.waitUntil(lambda: len(feed.rows) == 1_000)
-    assert max(told) <= 250
+    assert max(told) <= 120
     assert sum(told) == 1_000
