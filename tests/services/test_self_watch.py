@@ -24,11 +24,13 @@ from control_room.core.system_tags import (
     COLLECTOR,
     DATABASE_AWAY,
     DISK_FREE,
+    DISK_LEFT,
     with_collector_tags,
 )
 from control_room.core.tags import Connection
 from control_room.services.absence import Gap
 from control_room.services.alarm_desk import AlarmDesk
+from control_room.services.disk_forecast import MOST_DAYS, DiskForecast
 from control_room.services.self_watch import Drift, OwnState, SelfWatch, self_watch_spec
 from control_room.services.supervisor import Supervisor
 from tests.db.certificates import Authority
@@ -67,6 +69,39 @@ def test_it_says_what_changed(disk: SimpleNamespace) -> None:
     assert watched.look() == {}
     disk.free = 49
     assert watched.look() == {1: (4.9, GOOD)}
+
+
+def test_the_days_until_the_disk_is_full(disk: SimpleNamespace) -> None:
+    watched = Watched("/", (Item(7, DISK_LEFT),))
+    disk.free = 1_000_000
+    begin = watched.clock.now
+    # a hundredth of it goes in every hour
+    said: dict[int, tuple[float | None, int]] = {}
+    for minute in range(0, 24 * 60, 5):
+        watched.clock.now = begin + timedelta(minutes=minute)
+        disk.free = 1_000_000 - minute * 10_000 // 60
+        for value in watched.look().values():
+            said[minute] = value
+    assert said[0] == (None, BAD)
+    assert said[360] == (3.0, GOOD)
+    assert list(said) == sorted(said)
+    assert list(said.values())[-1] == (3.0, GOOD)
+
+
+def test_a_disk_that_gains_space_is_never_full_and_a_sudden_flood_is_seen_at_once() -> None:
+    forecast, gib = DiskForecast(), 2**30
+    with pytest.raises(ValueError, match="six hours"):
+        forecast.days(START, 100 * gib)
+    assert forecast.days(START + timedelta(hours=7), 101 * gib) == MOST_DAYS
+    for hour in range(8, 200):
+        assert forecast.days(START + timedelta(hours=hour), 101 * gib) == MOST_DAYS
+    # 2 GiB an hour from now on, after a week of quiet
+    for hour in range(1, 7):
+        found = forecast.days(START + timedelta(hours=199 + hour), (101 - 2 * hour) * gib)
+    assert found == 1.0
+    # a clock that was set back begins anew
+    with pytest.raises(ValueError, match="six hours"):
+        forecast.days(START, 89 * gib)
 
 
 def test_the_disk_of_this_machine_has_a_share_that_is_free(tmp_path: Path) -> None:
@@ -174,8 +209,16 @@ def test_a_plant_with_the_collectors_tags_can_be_imported() -> None:
     check_rules(whole.tags)
     assert from_document(as_document(whole)) == whole
     own = [tag for tag in whole.tags if tag.connection == COLLECTOR]
-    assert [tag.address for tag in own] == [DISK_FREE, DATABASE_AWAY, CLOCK_AHEAD, ABSENCE, CERTIFICATE_LEFT, "$link"]
-    assert len(with_collector_tags(plant()).tags) == len(plant().tags) + 4
+    assert [tag.address for tag in own] == [
+        DISK_FREE,
+        DISK_LEFT,
+        DATABASE_AWAY,
+        CLOCK_AHEAD,
+        ABSENCE,
+        CERTIFICATE_LEFT,
+        "$link",
+    ]
+    assert len(with_collector_tags(plant()).tags) == len(plant().tags) + 5
 
 
 def test_the_clock_is_known_when_the_server_told_its_time(disk: SimpleNamespace) -> None:
