@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -10,6 +11,7 @@ from alembic import command
 from psycopg import errors
 from sqlalchemy import URL, Engine, text
 
+import resources
 from db.embedded import EmbeddedServer
 from db.engine import make_engine
 from db.schema import _config
@@ -250,3 +252,27 @@ def test_an_upgrade_with_data_shows_it(owner: Engine, nora: URL) -> None:
         command.upgrade(_config(hands), "head")
     with raw(nora, station="") as connection:
         assert set(map(frozenset, places(connection).values())) == {frozenset({"north"})}
+
+
+def examples() -> list[str]:
+    """Return what the handbook's page asks, Grafana's words replaced as Grafana does."""
+    page = (Path(resources.FOLDER) / "handbook" / "query.md").read_text(encoding="utf-8")
+    blocks = "\n\n".join(page.split("```")[1::2])
+    found = [one.strip() for one in re.split(r"\n\n|;\n", blocks)]
+    found = [re.sub(r"^--.*\n", "", one).rstrip(";") for one in found]
+    stretch = ("'2026-01-02T00:00:00Z'", "'2026-01-03T00:00:00Z'")
+    return [
+        re.sub(r"\$__timeFilter\((.+?)\)", rf"\1 BETWEEN {stretch[0]} AND {stretch[1]}", one)
+        .replace("$__timeFrom()", stretch[0])
+        .replace("$__timeTo()", stretch[1])
+        for one in found
+        if one.startswith("SELECT")
+    ]
+
+
+def test_what_the_handbook_asks_is_answered(nora: URL) -> None:
+    asked = examples()
+    assert len(asked) == 6
+    with raw(nora, station="") as connection:
+        answers = {one: ask(connection, one) for one in asked}
+    assert [len(rows) for one, rows in answers.items() if "BETWEEN" in one] == [1440]
