@@ -12,7 +12,7 @@ from control_room.core.tags import Quantity
 # the connection's name and its protocol: the collector itself answers
 COLLECTOR = "collector"
 DISK_FREE, DATABASE_AWAY, CERTIFICATE_LEFT = "disk.free_percent", "database.away_s", "certificate.left_days"
-CLOCK_AHEAD, ABSENCE = "clock.ahead_s", "absence_s"
+CLOCK_AHEAD, ABSENCE, DISK_LEFT = "clock.ahead_s", "absence_s", "disk.left_days"
 SPOOL_FILLED, SAMPLES_LOST = "spool.filled_percent", "spool.lost_count"
 # so long without a beat, and no collector is there
 ABSENT_AFTER_S = 10.0
@@ -27,7 +27,9 @@ def with_collector_tags(plant: Plant, folder: str = "/", certificate: str = "") 
     For every municipality whose people must hear of it; one that stands for all is enough where one room watches all.
     """
     own = PlantConnection(COLLECTOR, COLLECTOR, {"folder": folder, "certificate": certificate})
-    tags = (_disk(), _database(), _clock(), _absence(), _spool(), _lost(), *([_certificate()] if certificate else ()))
+    tags = (_disk(), _disk_left(), _database(), _clock(), _absence(), _spool(), _lost())
+    if certificate:
+        tags += (_certificate(),)
     return replace(plant, connections=(*plant.connections, own), tags=(*plant.tags, *tags))
 
 
@@ -50,6 +52,13 @@ def _disk() -> PlantTag:
     low = PlantRule(AlarmKind.L, Priority.MEDIUM, 10.0, 1.0, message="The collector's disk is nearly full")
     lowest = PlantRule(AlarmKind.LL, Priority.HIGH, 3.0, 1.0, message="The collector's disk is full within short")
     return _tag(DISK_FREE, "Free space on the collector's disk", "%", 100.0, low, lowest)
+
+
+def _disk_left() -> PlantTag:
+    # time to buy a disk, and time to free one
+    low = PlantRule(AlarmKind.L, Priority.LOW, 30.0, 2.0, message="The collector's disk is full within a month")
+    lowest = PlantRule(AlarmKind.LL, Priority.MEDIUM, 3.0, 1.0, message="The collector's disk is full within days")
+    return _tag(DISK_LEFT, "Days until the collector's disk is full", "d", 400.0, low, lowest)
 
 
 def _database() -> PlantTag:

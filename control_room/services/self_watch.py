@@ -14,8 +14,17 @@ from control_room.core.errors import Refused
 from control_room.core.options import Field
 from control_room.core.ports import Driver, DriverSpec, Item, Sink
 from control_room.core.samples import BAD, BAD_CONFIGURATION, GOOD, Sample
-from control_room.core.system_tags import ABSENCE, CERTIFICATE_LEFT, CLOCK_AHEAD, COLLECTOR, DATABASE_AWAY, DISK_FREE
+from control_room.core.system_tags import (
+    ABSENCE,
+    CERTIFICATE_LEFT,
+    CLOCK_AHEAD,
+    COLLECTOR,
+    DATABASE_AWAY,
+    DISK_FREE,
+    DISK_LEFT,
+)
 from control_room.services.absence import Gap
+from control_room.services.disk_forecast import DiskForecast
 
 Clock = Callable[[], datetime]
 PERIOD_S = 2.0
@@ -75,13 +84,14 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class OwnState:
-    """What the collector knows of itself: whether the database is away, how its clock goes, when none was there, and `more`
-    readings by address."""
+    """What the collector knows of itself: whether the database is away, how its clock goes, when none was there, how its disk
+    fills, and `more` readings by address."""
 
     is_database_away: Callable[[], bool]
     drift: Drift = field(default_factory=Drift)
     gap: Gap = field(default_factory=Gap)
     more: Mapping[str, Callable[[], float]] = field(default_factory=dict)
+    forecast: DiskForecast = field(default_factory=DiskForecast)
 
 
 class SelfWatch:
@@ -93,6 +103,7 @@ class SelfWatch:
         self._gap = own.gap
         self._readings: Mapping[str, Callable[[], float]] = {
             DISK_FREE: lambda: free_percent(folder),
+            DISK_LEFT: lambda: own.forecast.days(clock(), shutil.disk_usage(folder).free),
             DATABASE_AWAY: Absence(own.is_database_away, clock).seconds,
             CLOCK_AHEAD: own.drift.seconds,
             ABSENCE: lambda: 0.0,

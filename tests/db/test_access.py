@@ -38,10 +38,15 @@ WITHOUT_POLICY = frozenset({"alembic_version", "action", "role_right"})
 COLUMNS = frozenset({"id", "municipality_id", "name", "driver", "is_enabled"})
 SHOWN = VIEWED - {"alembic_version", "alarm_journal", "sample"} | {"rationalisation", "comment_setting"}
 SEEN = frozenset(f"seen.{name}" for name in SHOWN)
+# what other tools read, by a role and policies of their own
+REPORTED = frozenset({"municipality", "asset", "tag", "alarm_rule", "alarm", "alarm_journal", "latest", "sample"})
+REPORTS = frozenset({"report.tags", "report.latest_values", "report.alarms"})
+REPORT_CALLS = frozenset({f"{name}_rows" for name in REPORTS} | {"report.samples", "report.alarm_journal"})
 # every grant there is: who, what, on what
 GRANTS = frozenset(
     {("viewer", "SELECT", "alembic_version"), ("reader_service", "SELECT", "audit")}
-    | {("viewer", "SELECT", name) for name in SEEN}
+    | {("viewer", "SELECT", name) for name in SEEN | REPORTS}
+    | {("report_service", "SELECT", name) for name in REPORTED | {"collector_status"}}
     | {("reader_service", "SELECT", name) for name in OF_PEOPLE}
     | {("reader_service", "SELECT", name) for name in VIEWED - {"connection", "alembic_version"}}
     | {("reader_service", "SELECT", f"connection.{name}") for name in COLUMNS}
@@ -52,6 +57,7 @@ GRANTS = frozenset(
 POLICIES = frozenset(
     {("tenant", name, "{reader_service}") for name in VIEWED - {"alembic_version", "collector_status"} | OF_PEOPLE}
     | {("collector", name, "{collector_service}") for name in VIEWED - {"alembic_version"}}
+    | {("report", name, "{report_service}") for name in REPORTED | {"collector_status"}}
     | {("everybody", "collector_status", "{reader_service}"), ("readers", "audit", "{reader_service}")}
 )
 PEOPLE_CALL = frozenset(
@@ -70,7 +76,7 @@ READS = frozenset(
 )
 CALLS: Mapping[str, frozenset[str]] = {
     "person": PEOPLE_CALL,
-    "viewer": READS | {f"seen.{name}_rows" for name in SHOWN},
+    "viewer": READS | {f"seen.{name}_rows" for name in SHOWN} | REPORT_CALLS,
     "auditor": frozenset({"read_audit", "verify_audit"}),
     "administrator": frozenset({"read_audit", "verify_audit"}),
     "station_service": frozenset({"report_failed_sign_in", "sign_in_wait_s"}),
@@ -78,6 +84,7 @@ CALLS: Mapping[str, frozenset[str]] = {
         {"ensure_sample_partitions", "take_turn", "record_process", "record_causes", "pass_time", "clock_number"}
         | {"begin_spool", "read_spool", "take_spooled"}
     ),
+    "report_service": frozenset({"report_municipality_ids", "alarm_state", "sample_grade"}),
     "reader_service": frozenset({"my_municipalities", "my_municipality_ids", "municipalities_where", "alarm_state"}),
 }
 # every call that acts, {rule} and {place} of the tenant; none of them changes anything for those who may
@@ -309,14 +316,15 @@ def expected(login: str, table: str, deed: str) -> bool:
         if deed == "INSERT":
             return table in KEPT_BY_COLLECTOR | {"sample"} or is_partition
         return deed in ("UPDATE", "DELETE") and table in KEPT_BY_COLLECTOR
-    return deed == "SELECT" and login != "o_nobody" and (table == "alembic_version" or table in SEEN)
+    return deed == "SELECT" and login != "o_nobody" and (table == "alembic_version" or table in SEEN | REPORTS)
 
 
 def surprises(town: Town, login: str, url: URL) -> list[str]:
     """Return every table and deed where the database does other than declared, found by trying."""
     names = text(
-        "SELECT CASE relnamespace WHEN 'seen'::regnamespace THEN 'seen.' ELSE '' END || relname FROM pg_class"
-        " WHERE relnamespace IN ('public'::regnamespace, 'seen'::regnamespace) AND relkind IN ('r','p','v','m')"
+        "SELECT CASE relnamespace WHEN 'public'::regnamespace THEN '' ELSE relnamespace::regnamespace || '.' END || relname"
+        " FROM pg_class WHERE relnamespace IN ('public'::regnamespace, 'seen'::regnamespace, 'report'::regnamespace)"
+        "  AND relkind IN ('r','p','v','m')"
     )
     first = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:name) AND attnum > 0 LIMIT 1")
     with town.owner.connect() as connection:
@@ -335,7 +343,7 @@ def surprises(town: Town, login: str, url: URL) -> list[str]:
 
 
 def _deeds(table: str, column: str) -> tuple[tuple[str, str], ...]:
-    table = table if table in SEEN else f"public.{table}"
+    table = table if table in SEEN | REPORTS else f"public.{table}"
     return (
         ("SELECT", f"SELECT 1 FROM {table} LIMIT 1"),
         ("INSERT", f"INSERT INTO {table} DEFAULT VALUES"),
@@ -421,11 +429,12 @@ def wider(connection: Connection) -> list[str]:
     """Return every right to call a function that is not declared, and every declared one that is missing."""
     rows = connection.execute(
         text(
-            "SELECT CASE p.pronamespace WHEN 'seen'::regnamespace THEN 'seen.' ELSE '' END || p.proname,"
-            " coalesce(r.rolname, 'everybody') FROM pg_proc AS p"
+            "SELECT CASE p.pronamespace WHEN 'public'::regnamespace THEN '' ELSE p.pronamespace::regnamespace || '.' END"
+            " || p.proname, coalesce(r.rolname, 'everybody') FROM pg_proc AS p"
             " CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a"
             " LEFT JOIN pg_roles AS r ON r.oid = a.grantee"
-            " WHERE p.pronamespace IN ('public'::regnamespace, 'seen'::regnamespace) AND a.grantee <> p.proowner"
+            " WHERE p.pronamespace IN ('public'::regnamespace, 'seen'::regnamespace, 'report'::regnamespace)"
+            " AND a.grantee <> p.proowner"
         )
     )
     declared = {(name, group) for group, names in CALLS.items() for name in names}
@@ -437,9 +446,11 @@ def undeclared(connection: Connection) -> list[str]:
     grants = connection.execute(
         text(
             "SELECT coalesce(r.rolname, 'everybody'), a.privilege_type, a.place FROM ("
-            "  SELECT c.relowner, CASE c.relnamespace WHEN 'seen'::regnamespace THEN 'seen.' ELSE '' END"
+            "  SELECT c.relowner, CASE c.relnamespace WHEN 'public'::regnamespace THEN ''"
+            "    ELSE c.relnamespace::regnamespace || '.' END"
             "    || regexp_replace(c.relname, '^sample_.+', 'sample_*') AS place, (aclexplode(c.relacl)).*"
-            "  FROM pg_class AS c WHERE c.relnamespace IN ('public'::regnamespace, 'seen'::regnamespace)"
+            "  FROM pg_class AS c"
+            "  WHERE c.relnamespace IN ('public'::regnamespace, 'seen'::regnamespace, 'report'::regnamespace)"
             "  UNION SELECT c.relowner, c.relname || '.' || t.attname, (aclexplode(t.attacl)).* FROM pg_attribute AS t"
             "  JOIN pg_class AS c ON c.oid = t.attrelid WHERE c.relnamespace = 'public'::regnamespace"
             ") AS a LEFT JOIN pg_roles AS r ON r.oid = a.grantee WHERE a.grantee <> a.relowner"
@@ -470,6 +481,7 @@ def test_grants_and_policies_are_as_declared_and_no_further(town: Town) -> None:
         ("GRANT SELECT ON account TO viewer", "viewer SELECT account"),
         ("GRANT SELECT ON tag TO viewer", "viewer SELECT tag"),
         ("GRANT SELECT ON seen.tag TO person", "person SELECT seen.tag"),
+        ("GRANT SELECT ON report.tags TO PUBLIC", "everybody SELECT report.tags"),
         ("GRANT SELECT ON sample_default TO PUBLIC", "everybody SELECT sample_*"),
         ("GRANT UPDATE (priority) ON alarm_rule TO m_engineer", "m_engineer UPDATE alarm_rule.priority"),
         ("GRANT USAGE ON SEQUENCE alarm_seq TO person", "person USAGE alarm_seq"),
@@ -501,15 +513,22 @@ def test_whoever_reads_for_people_is_bound_by_the_policies(town: Town) -> None:
         assert connection.execute(of_tables).scalar() == 0
         powers = text("SELECT rolsuper OR rolbypassrls OR rolcanlogin FROM pg_roles WHERE rolname = 'reader_service'")
         assert connection.execute(powers).scalar() is False
+        reports = connection.execute(
+            text(
+                "SELECT p.proname, p.proowner::regrole::text, rolsuper OR rolbypassrls OR rolcanlogin FROM pg_proc AS p"
+                " JOIN pg_roles AS r ON r.oid = p.proowner WHERE p.pronamespace = 'report'::regnamespace AND p.prosecdef"
+            )
+        ).all()
     assert {name for name, _ in found} == READS | {"read_audit"} | {f"{name}_rows" for name in SHOWN}
     assert {owner for _, owner in found} == {"reader_service"}
+    assert {tuple(row) for row in reports} == {(name[7:], "report_service", False) for name in REPORT_CALLS}
 
 
 def test_what_acts_with_more_rights_than_its_caller_has_a_fixed_search_path_and_shows_no_plan(town: Town) -> None:
     with town.owner.connect() as connection:
         loose = connection.execute(
             text(
-                "SELECT proname FROM pg_proc WHERE pronamespace::regnamespace::text IN ('public', 'seen') AND prosecdef"
+                "SELECT proname FROM pg_proc WHERE pronamespace::regnamespace::text IN ('public', 'seen', 'report') AND prosecdef"
                 " AND NOT coalesce(proconfig @> '{\"search_path=pg_catalog, pg_temp\", debug_print_plan=off}', false)"
             )
         ).scalars()
@@ -538,6 +557,7 @@ def test_an_over_wide_grant_is_found(town: Town, plant_it: str, pull_it: str, lo
     [
         ("GRANT EXECUTE ON FUNCTION set_password(text, text, boolean) TO person", "person set_password"),
         ("GRANT EXECUTE ON FUNCTION audit_hash TO m_viewer", "m_viewer audit_hash"),
+        ("GRANT EXECUTE ON FUNCTION report.samples TO PUBLIC", "everybody report.samples"),
         ("CREATE FUNCTION forgotten() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "everybody forgotten"),
     ],
 )

@@ -24,6 +24,7 @@ from control_room.core.system_tags import (
     COLLECTOR,
     DATABASE_AWAY,
     DISK_FREE,
+    DISK_LEFT,
     SAMPLES_LOST,
     SPOOL_FILLED,
     with_collector_tags,
@@ -31,6 +32,7 @@ from control_room.core.system_tags import (
 from control_room.core.tags import Connection
 from control_room.services.absence import Gap
 from control_room.services.alarm_desk import AlarmDesk
+from control_room.services.disk_forecast import MOST_DAYS, DiskForecast
 from control_room.services.self_watch import Drift, OwnState, SelfWatch, self_watch_spec
 from control_room.services.supervisor import Supervisor
 from tests.db.certificates import Authority
@@ -78,6 +80,39 @@ def test_it_says_what_others_know() -> None:
     made = spec.make({"folder": "/", "certificate": ""}, (Item(1, SPOOL_FILLED), Item(2, SAMPLES_LOST)))
     assert isinstance(made, SelfWatch)
     assert [(one.tag_id, one.value, one.quality) for one in made.look()] == [(1, 12.5, GOOD), (2, 3.0, GOOD)]
+
+
+def test_the_days_until_the_disk_is_full(disk: SimpleNamespace) -> None:
+    watched = Watched("/", (Item(7, DISK_LEFT),))
+    disk.free = 1_000_000
+    begin = watched.clock.now
+    # a hundredth of it goes in every hour
+    said: dict[int, tuple[float | None, int]] = {}
+    for minute in range(0, 24 * 60, 5):
+        watched.clock.now = begin + timedelta(minutes=minute)
+        disk.free = 1_000_000 - minute * 10_000 // 60
+        for value in watched.look().values():
+            said[minute] = value
+    assert said[0] == (None, BAD)
+    assert said[360] == (3.0, GOOD)
+    assert list(said) == sorted(said)
+    assert list(said.values())[-1] == (3.0, GOOD)
+
+
+def test_a_disk_that_gains_space_is_never_full_and_a_sudden_flood_is_seen_at_once() -> None:
+    forecast, gib = DiskForecast(), 2**30
+    with pytest.raises(ValueError, match="six hours"):
+        forecast.days(START, 100 * gib)
+    assert forecast.days(START + timedelta(hours=7), 101 * gib) == MOST_DAYS
+    for hour in range(8, 200):
+        assert forecast.days(START + timedelta(hours=hour), 101 * gib) == MOST_DAYS
+    # 2 GiB an hour from now on, after a week of quiet
+    for hour in range(1, 7):
+        found = forecast.days(START + timedelta(hours=199 + hour), (101 - 2 * hour) * gib)
+    assert found == 1.0
+    # a clock that was set back begins anew
+    with pytest.raises(ValueError, match="six hours"):
+        forecast.days(START, 89 * gib)
 
 
 def test_the_disk_of_this_machine_has_a_share_that_is_free(tmp_path: Path) -> None:
@@ -186,10 +221,10 @@ def test_a_plant_with_the_collectors_tags_can_be_imported() -> None:
     assert from_document(as_document(whole)) == whole
     own = [tag for tag in whole.tags if tag.connection == COLLECTOR]
     assert [tag.address for tag in own] == [
-        *(DISK_FREE, DATABASE_AWAY, CLOCK_AHEAD, ABSENCE, SPOOL_FILLED, SAMPLES_LOST),
+        *(DISK_FREE, DISK_LEFT, DATABASE_AWAY, CLOCK_AHEAD, ABSENCE, SPOOL_FILLED, SAMPLES_LOST),
         *(CERTIFICATE_LEFT, "$link"),
     ]
-    assert len(with_collector_tags(plant()).tags) == len(plant().tags) + 6
+    assert len(with_collector_tags(plant()).tags) == len(plant().tags) + 7
 
 
 def test_the_clock_is_known_when_the_server_told_its_time(disk: SimpleNamespace) -> None:
