@@ -18,6 +18,7 @@ from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
 from control_room.core.suppression import CauseChange, CauseState
 from db.access import LATEST_LOCK
+from db.rollup_store import DueMinutes
 from db.sample_rows import COLUMNS, clean, copy_bytes
 from db.schema import require_schema
 from db.tables import alarm, collector_status, latest, link_status, suppression, tag
@@ -76,16 +77,17 @@ class PostgresSampleStore:
         self._days: set[date] = set()
         # by tag; one that is not known yet is looked up when its first sample comes
         self._municipalities: dict[int, int] = {}
+        self._due = DueMinutes()
 
     async def write_samples(self, samples: Sequence[Sample]) -> None:
         """Commit all samples in one transaction and wake the seats."""
-        await _do(self._thread, lambda connection: self._write(connection, samples))
+        self._due.remember(await _do(self._thread, lambda connection: self._write(connection, samples)))
 
     async def read_latest(self) -> list[Sample]:
         """Return the newest sample of each tag, found again in history after a crash of the server."""
         return await _do(self._thread, _read_latest)
 
-    def _write(self, connection: Connection, samples: Sequence[Sample]) -> None:
+    def _write(self, connection: Connection, samples: Sequence[Sample]) -> dict[tuple[int, int], float]:
         by_day: dict[date, list[Sample]] = {}
         for one in samples:
             by_day.setdefault(one.source_time.astimezone(UTC).date(), []).append(one)
@@ -93,10 +95,12 @@ class PostgresSampleStore:
         self._look_up(connection, samples)
         for day, of_day in by_day.items():
             self._copy(connection, day, of_day)
+        marks = self._due.mark(connection, samples, self._municipalities)
         connection.execute(_LOCK, {"key": LATEST_LOCK})
         connection.execute(_UPDATE_LATEST, self._newest(samples))
         connection.execute(text("NOTIFY process"))
         self._days |= days
+        return marks
 
     def _look_up(self, connection: Connection, samples: Sequence[Sample]) -> None:
         if unknown := {one.tag_id for one in samples} - self._municipalities.keys():

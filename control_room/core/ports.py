@@ -92,6 +92,13 @@ class SampleStore(Protocol):
         """Return the newest stored sample of each tag that ever had one."""
 
 
+class RollupStore(Protocol):
+    """Reckons history's roll-ups."""
+
+    async def roll_up(self, most: int) -> int:
+        """Reckon at most `most` of what is due, in one transaction; return how much that was."""
+
+
 class AlarmStore(Protocol):
     """Keeps alarms and their journal."""
 
