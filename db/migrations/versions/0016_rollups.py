@@ -86,10 +86,9 @@ SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS
             extract(epoch FROM lead(s.source_time, 1, d.start + interval '1 minute')
                 OVER (PARTITION BY d.tag_id, d.start ORDER BY s.source_time) - s.source_time)::float8 AS held_s
         FROM unnest(tags, starts, places) AS d (tag_id, start, place)
-        JOIN public.sample AS s ON s.tag_id = d.tag_id AND s.source_time >= d.start
-            AND s.source_time < d.start + interval '1 minute'
-            AND s.source_time >= (SELECT min(one) FROM unnest(starts) AS one)
-            AND s.source_time < (SELECT max(one) FROM unnest(starts) AS one) + interval '1 minute'
+        -- OFFSET 0: each by the index, never all samples of a tag against all minutes
+        CROSS JOIN LATERAL (SELECT * FROM public.sample AS x WHERE x.tag_id = d.tag_id AND x.source_time >= d.start
+            AND x.source_time < d.start + interval '1 minute' OFFSET 0) AS s
         CROSS JOIN LATERAL (SELECT CASE WHEN s.value IS NULL THEN 3 ELSE public.sample_grade(s.quality) END AS grade) AS g)
     INSERT INTO public.rollup AS old (start, first_time, low_time, high_time, low, high, average, first, last, good_s,
         uncertain_s, bad_s, tag_id, municipality_id, period_s, count, grade, worst)
@@ -130,8 +129,9 @@ RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp SET plan_cache_m
     WITH parts AS (
         SELECT d.start AS whole, d.place, r.*, extract(epoch FROM lead(r.start, 1, d.start + make_interval(secs => $4))
             OVER (PARTITION BY d.tag_id, d.start ORDER BY r.start) - r.start)::float8 - $5 AS after_s
-        FROM unnest(tags, starts, places) AS d (tag_id, start, place) JOIN public.rollup AS r ON r.tag_id = d.tag_id
-            AND r.period_s = $5 AND r.start >= d.start AND r.start < d.start + make_interval(secs => $4)),
+        FROM unnest(tags, starts, places) AS d (tag_id, start, place) CROSS JOIN LATERAL (SELECT * FROM public.rollup AS x
+            WHERE x.tag_id = d.tag_id AND x.period_s = $5 AND x.start >= d.start AND x.start < d.start + make_interval(secs => $4)
+            OFFSET 0) AS r),
     holdings AS (
         SELECT p.tag_id, p.whole, p.average AS value, p.good_s, p.uncertain_s, p.bad_s FROM parts AS p
         UNION ALL SELECT p.tag_id, p.whole, CASE WHEN p.grade <= 1 THEN p.last END,
@@ -178,7 +178,7 @@ BEGIN
     -- one at a time
     PERFORM pg_advisory_xact_lock(7205);
     WITH gone AS (DELETE FROM public.rollup_due WHERE ctid = ANY (ARRAY(SELECT d.ctid FROM public.rollup_due AS d
-        WHERE d.ready_time <= clock_timestamp() ORDER BY d.ready_time LIMIT most)) RETURNING rollup_due.*)
+        WHERE d.ready_time <= clock_timestamp() ORDER BY d.ready_time, d.tag_id, d.start LIMIT most)) RETURNING rollup_due.*)
     SELECT array_agg(g) INTO taken FROM gone AS g;
     FOR number IN 1 .. cardinality(lengths) LOOP
         SELECT array_agg(x.tag_id), array_agg(x.start), array_agg(x.municipality_id) INTO tags, starts, places FROM (
