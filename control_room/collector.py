@@ -33,6 +33,7 @@ from control_room.services.bus import Bus
 from control_room.services.change_file import ChangeFile, forget_changes, read_changes
 from control_room.services.historian import Historian
 from control_room.services.links import Links
+from control_room.services.rollups import Rollups
 from control_room.services.self_watch import OwnState, self_watch_spec
 from control_room.services.spool import LIMIT_BYTES, Spool
 from control_room.services.spool_run import SpoolRun
@@ -40,6 +41,7 @@ from control_room.services.supervisor import Supervisor
 from db.engine import make_engine, server_url
 from db.leader import Leadership
 from db.live_reader import LiveReader
+from db.rollup_store import PostgresRollupStore
 from db.stores import (
     PostgresAlarmStore,
     PostgresConfigurationStore,
@@ -127,6 +129,9 @@ class Collector:
         self._started = utc_now()
         self._writer = DatabaseThread(engine, "writer")
         self._reader = DatabaseThread(engine, "reader")
+        # of its own: neither samples nor alarms wait for it
+        self._roller = DatabaseThread(engine, "rollups")
+        self._rollups = Rollups(PostgresRollupStore(self._roller))
         self._samples = PostgresSampleStore(self._writer)
         self._configuration = PostgresConfigurationStore(self._reader)
         self._status: StatusStore = PostgresStatusStore(self._reader)
@@ -168,6 +173,7 @@ class Collector:
             self._listener.start()
             parts = [asyncio.create_task(part) for part in (self._historian.run(), self._desk.run(), self._beat())]
             parts += [asyncio.create_task(self._follow_configuration()), asyncio.create_task(self._keep_latest())]
+            parts.append(asyncio.create_task(self._rollups.run()))
             stopped = asyncio.create_task(self._stop.wait())
             await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
             await _cancel([stopped, *parts])
@@ -265,6 +271,7 @@ class Collector:
         self._message = "stopped"
         await self._publish_status()
         self._listener.close()
+        self._roller.close()
         self._reader.close()
         self._writer.close()
         self._changes.close()

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
 from math import isnan
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, select, text
@@ -19,6 +19,7 @@ from control_room.core.samples import Sample, clean
 from control_room.core.status import CollectorStatus, LinkStatus
 from control_room.core.suppression import CauseChange, CauseState
 from db.access import LATEST_LOCK
+from db.rollup_store import DueMinutes, Marks
 from db.sample_rows import COLUMNS, copy_bytes
 from db.schema import require_schema
 from db.tables import alarm, collector_status, latest, link_status, suppression, tag
@@ -81,6 +82,13 @@ async def _do(thread: DatabaseThread, work: Callable[[Connection], T]) -> T:
     return await asyncio.wrap_future(thread.submit(work))
 
 
+class _Kept(NamedTuple):
+    """What a transaction made, to be remembered once it is committed: partitions of days, and marks of what is due."""
+
+    days: set[date]
+    marks: Marks
+
+
 class PostgresSampleStore:
     """Every sample into `sample`, the newest of each tag into `latest`."""
 
@@ -90,10 +98,11 @@ class PostgresSampleStore:
         self._days: set[date] = set()
         # by tag; one that is not known yet is looked up when its first sample comes
         self._municipalities: dict[int, int] = {}
+        self._due = DueMinutes()
 
     async def write_samples(self, samples: Sequence[Sample]) -> None:
         """Commit all samples in one transaction and wake the seats."""
-        self._days |= await _do(self._thread, lambda connection: self._write(connection, samples))
+        self._remember(await _do(self._thread, lambda connection: self._write(connection, samples)))
 
     async def read_latest(self) -> list[Sample]:
         """Return the newest sample of each tag, found again in history after a crash of the server."""
@@ -110,9 +119,13 @@ class PostgresSampleStore:
 
     async def write_numbered(self, batch: NumberedSamples) -> None:
         """Commit in one transaction what is not stored yet, and its numbers."""
-        self._days |= await _do(self._thread, lambda connection: self._write_numbered(connection, batch))
+        self._remember(await _do(self._thread, lambda connection: self._write_numbered(connection, batch)))
 
-    def _write_numbered(self, connection: Connection, batch: NumberedSamples) -> set[date]:
+    def _remember(self, kept: _Kept) -> None:
+        self._days |= kept.days
+        self._due.remember(kept.marks)
+
+    def _write_numbered(self, connection: Connection, batch: NumberedSamples) -> _Kept:
         # first of all: it holds the run's row, so that a transaction whose answer was lost is waited for
         asked = {"id": batch.spool_id, "first": batch.first, "last": batch.last}
         taken = connection.execute(_TAKE_SPOOLED, asked).one()
@@ -121,18 +134,18 @@ class PostgresSampleStore:
             for first, last in zip(taken.firsts, taken.lasts, strict=True)
             for one in batch.samples[first - batch.first : last - batch.first + 1]
         ]
-        days = self._keep(connection, new, is_shared=batch.is_shared)
+        kept = self._keep(connection, new, is_shared=batch.is_shared)
         if batch.newest or not batch.is_past:
             self._show(connection, [*batch.newest, *([] if batch.is_past else batch.samples)])
-        return days
+        return kept
 
-    def _write(self, connection: Connection, samples: Sequence[Sample]) -> set[date]:
-        days = self._keep(connection, samples)
+    def _write(self, connection: Connection, samples: Sequence[Sample]) -> _Kept:
+        kept = self._keep(connection, samples)
         self._show(connection, samples)
-        return days
+        return kept
 
-    def _keep(self, connection: Connection, samples: Sequence[Sample], *, is_shared: bool = False) -> set[date]:
-        """Write samples into history; return the days whose partitions this transaction made."""
+    def _keep(self, connection: Connection, samples: Sequence[Sample], *, is_shared: bool = False) -> _Kept:
+        """Write samples into history, and mark their minutes as due."""
         by_day: dict[date, list[Sample]] = {}
         for one in samples:
             by_day.setdefault(one.source_time.astimezone(UTC).date(), []).append(one)
@@ -143,7 +156,7 @@ class PostgresSampleStore:
                 connection.execute(_INSERT_UNKNOWN, self._columns(of_day))
             else:
                 self._copy(connection, day, of_day)
-        return days
+        return _Kept(days, self._due.mark(connection, samples, self._municipalities))
 
     def _show(self, connection: Connection, samples: Sequence[Sample]) -> None:
         self._look_up(connection, samples)

@@ -212,6 +212,35 @@ sample = Table(
     postgresql_partition_by="RANGE (source_time)",
 )
 # unlogged, fillfactor 50, no index on what changes; filled again from `sample` after a crash of the server
+rollup = Table(
+    "rollup",
+    metadata,
+    Column("start", Time, primary_key=True),
+    Column("first_time", Time, nullable=False),
+    Column("low_time", Time),
+    Column("high_time", Time),
+    *(Column(name, Float) for name in ("low", "high", "average", "first", "last")),
+    *(Column(name, Float, nullable=False) for name in ("good_s", "uncertain_s", "bad_s")),
+    Column("tag_id", Integer, primary_key=True, autoincrement=False),
+    Column("municipality_id", Integer, nullable=False),
+    Column("period_s", Integer, primary_key=True, autoincrement=False),
+    Column("count", Integer, nullable=False),
+    Column("grade", SmallInteger, nullable=False),
+    Column("worst", SmallInteger, nullable=False),
+    postgresql_partition_by="LIST (period_s)",
+)
+# what is to be reckoned (again)
+rollup_due = Table(
+    "rollup_due",
+    metadata,
+    Column("start", Time, nullable=False),
+    Column("ready_time", Time, nullable=False),
+    Column("tag_id", Integer, nullable=False),
+    Column("municipality_id", Integer, nullable=False),
+    Column("period_s", Integer, nullable=False),
+    Index("rollup_due_tag", "tag_id", "start"),
+    Index("rollup_due_ready", "ready_time"),
+)
 latest = Table(
     "latest",
     metadata,

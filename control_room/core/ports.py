@@ -141,6 +141,13 @@ class ChangeKeeper(Protocol):
         """Let go of all: the store has recorded them."""
 
 
+class RollupStore(Protocol):
+    """Reckons history's roll-ups."""
+
+    async def roll_up(self, most: int) -> int:
+        """Reckon at most `most` of what is due, in one transaction; return how much that was."""
+
+
 class AlarmStore(Protocol):
     """Keeps alarms and their journal."""
 

@@ -27,9 +27,9 @@ def with_collector_tags(plant: Plant, folder: str = "/", certificate: str = "") 
     For every municipality whose people must hear of it; one that stands for all is enough where one room watches all.
     """
     own = PlantConnection(COLLECTOR, COLLECTOR, {"folder": folder, "certificate": certificate})
-    tags = (_disk(), _disk_left(), _database(), _clock(), _absence(), _spool(), _lost())
+    tags = [_disk(), _disk_left(), _database(), _clock(), _absence(), _spool(), _lost()]
     if certificate:
-        tags += (_certificate(),)
+        tags.append(_certificate())
     return replace(plant, connections=(*plant.connections, own), tags=(*plant.tags, *tags))
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-NAMES = ("ingest", "live", "access", "alarms", "holds", "journal", "board", "flood", "spool")
+NAMES = ("ingest", "live", "access", "alarms", "holds", "journal", "board", "flood", "spool", "history")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -30,7 +30,7 @@ VIEWED = frozenset(
     | {"suppression", "suppression_consequence", "planned_work"}
 )
 # what people read and the collector does not need
-OF_PEOPLE = frozenset({"rationalisation", "rule_change", "comment_setting"})
+OF_PEOPLE = frozenset({"rationalisation", "rule_change", "comment_setting", "rollup", "rollup_due"})
 TENANTS = VIEWED - {"alembic_version", "collector_status", "municipality"}
 KEPT_BY_COLLECTOR = frozenset({"latest", "link_status", "collector_status"})
 # what is the same for everybody needs no policy, and partitions are read through their parent alone
@@ -72,7 +72,7 @@ PEOPLE_CALL = frozenset(
 READS = frozenset(
     {"read_latest", "read_alarms", "newest_alarm_seq", "read_journal", "read_announced", "read_samples", "read_columns"}
     | {"read_turns", "read_alarm_events", "read_standing", "read_rule_changes", "read_set_aside"}
-    | {"search_journal", "read_opening"}
+    | {"search_journal", "read_opening", "read_rollups"}
 )
 CALLS: Mapping[str, frozenset[str]] = {
     "person": PEOPLE_CALL,
@@ -82,10 +82,12 @@ CALLS: Mapping[str, frozenset[str]] = {
     "station_service": frozenset({"report_failed_sign_in", "sign_in_wait_s"}),
     "collector_service": frozenset(
         {"ensure_sample_partitions", "take_turn", "record_process", "record_causes", "pass_time", "clock_number"}
-        | {"begin_spool", "read_spool", "take_spooled"}
+        | {"begin_spool", "read_spool", "take_spooled", "mark_rollups", "roll_up"}
     ),
     "report_service": frozenset({"report_municipality_ids", "alarm_state", "sample_grade"}),
-    "reader_service": frozenset({"my_municipalities", "my_municipality_ids", "municipalities_where", "alarm_state"}),
+    "reader_service": frozenset(
+        {"my_municipalities", "my_municipality_ids", "municipalities_where", "alarm_state", "period_start"}
+    ),
 }
 # every call that acts, {rule} and {place} of the tenant; none of them changes anything for those who may
 ACTS: tuple[tuple[Action, str, bool], ...] = (
@@ -146,6 +148,7 @@ ROWS_OF = (
     "SELECT 1 FROM read_samples({tag}, '2100-01-01', '2100-01-02', 9)",
     "SELECT 1 FROM read_columns({tag}, '2000-01-01', '2100-01-01', 3600)",
     "SELECT 1 FROM read_columns({tag}, '2100-01-01', '2100-01-02', 3600)",
+    "SELECT 1 FROM read_rollups({tag}, '2000-01-01', '2100-01-01', 3600)",
 )
 ALARMS = (
     "INSERT INTO alarm (rule_id, is_active, is_acknowledged, event_id, quality, seq)"

@@ -116,6 +116,7 @@ READS = (
     "read_turns('2000-01-01', 100)",
     *("read_journal({rule}, 9)", "read_samples({tag}, '2000-01-01', '2100-01-01', 9)", "read_audit('{{}}', NULL, 9)"),
     "read_columns({tag}, '2000-01-01', '2100-01-01', 60)",
+    "read_rollups({tag}, '2000-01-01', '2100-01-01', 86400)",
 )
 
 
