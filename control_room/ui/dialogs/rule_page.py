@@ -43,7 +43,11 @@ class FieldPage(QScrollArea):
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         body = QWidget(self)
-        self._form = QFormLayout(body)
+        # what is left of the height goes below the fields, not between them
+        column = QVBoxLayout(body)
+        self._form = QFormLayout()
+        column.addLayout(self._form)
+        column.addStretch(1)
         self.editors: dict[str, Editor] = {}
         self.notes: dict[str, QLabel] = {}
         for name in names:
