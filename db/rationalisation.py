@@ -33,6 +33,7 @@ COLUMNS: Mapping[str, str] = {
     "expression": "expression",
     "first_out_group": "first_out_group",
     "is_disabled": "is_disabled",
+    "other_tag_id": "other_tag_id",
 }
 FIELDS: Mapping[str, str] = {column: name for name, column in COLUMNS.items()}
 Pairs = Mapping[str, tuple[Any, Any]]

@@ -23,7 +23,7 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-HEAD = "0017"
+HEAD = "0018"
 
 
 def schema_version(connection: Connection) -> str | None:

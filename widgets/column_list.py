@@ -62,12 +62,12 @@ class ColumnList(QDialog):
         for number in self._header.in_order():
             item = QListWidgetItem(self._header.title(number), self.list)
             item.setData(_NUMBER, number)
-            is_fixed = self._header.is_fixed(number)
-            flags = item.flags() | Qt.ItemFlag.ItemIsUserCheckable
-            item.setFlags(flags & ~Qt.ItemFlag.ItemIsUserCheckable if is_fixed else flags)
+            if self._header.is_fixed(number):
+                item.setText(f"{item.text()} (always shown)")
+                item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsUserCheckable)
+                continue
             shown = Qt.CheckState.Unchecked if self._header.isSectionHidden(number) else Qt.CheckState.Checked
             item.setCheckState(shown)
-            item.setToolTip("Always shown" if is_fixed else "")
         self.list.setCurrentRow(row)
         self.list.blockSignals(False)
         self._allow()

@@ -77,6 +77,8 @@ def _faults_of_pair(rule: PlantRule, tag: PlantTag, keys: Mapping[str, str]) -> 
         yield "needs another tag to compare with"
     elif rule.other not in keys:
         yield f"compares with {rule.other}, which is no tag of this plant"
+    elif rule.kind is AlarmKind.DEVIATION and (own := keys.get(tag.key)) and (unit := keys[rule.other]) and own != unit:
+        yield f"compares {own} with {unit} of {rule.other}; a deviation needs one unit"
 
 
 def _faults_of_groups(tags: Sequence[PlantTag]) -> Iterator[str]:

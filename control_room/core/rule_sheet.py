@@ -10,7 +10,7 @@ from datetime import date
 from math import isfinite
 from typing import Any
 
-from control_room.core.alarms import LIMITS, AlarmKind, AlarmRule, Priority
+from control_room.core.alarms import LIMITS, PAIRED, AlarmKind, AlarmRule, Priority
 from control_room.core.expressions import MAX_LENGTH, BadExpression, Expression, parse_condition, unreadable
 from control_room.core.plant import PlantRule, PlantTag
 from control_room.core.rationalisation import NAMES, Held, Level, Record, Severity, doubts, record_faults
@@ -33,6 +33,7 @@ SETTINGS: Mapping[str, str] = {
     "expression": "Expression",
     "first_out_group": "First-out group",
     "is_disabled": "Disabled",
+    "other_tag_id": "Compared with",
 }
 FIELD_TITLES: Mapping[str, str] = {**SETTINGS, **RECORD_TITLES}
 TITLES = (*KEYS, *FIELD_TITLES.values())
@@ -43,6 +44,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 # which column the words of core/rule_check.py are about
 _ABOUT = (
     ("an expression", "expression"),
+    ("compare", "other_tag_id"),
     ("deadband", "deadband"),
     ("on-delay", "on_delay_s"),
     ("off-delay", "off_delay_s"),
@@ -54,12 +56,13 @@ _ABOUT = (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One rule with everything that its row needs; `place` is the municipality's key."""
+    """One rule with everything that its row needs; `place` is the municipality's key, `other` that of the tag compared with."""
 
     place: str
     tag: Tag
     rule: AlarmRule
     held: Held
+    other: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,7 @@ _ONLY: Mapping[str, frozenset[AlarmKind]] = {
     "deadband": _MEASURED,
     "window_s": frozenset({AlarmKind.RATE}),
     "expression": frozenset({AlarmKind.EXPRESSION}),
+    "other_tag_id": PAIRED,
 }
 
 
@@ -167,7 +171,7 @@ def names_of(kind: AlarmKind) -> list[str]:
 
 def cells(line: Line) -> list[str]:
     """Return the row of a rule, in the order of TITLES, harmless to spreadsheets."""
-    settings = list(settings_of(line.rule).values())
+    settings = list((settings_of(line.rule) | {"other_tag_id": line.other}).values())
     record = [getattr(line.held.record, name) for name in NAMES]
     values = [line.place, line.tag.key, line.rule.kind.value, *settings, *record]
     return [harmless(value_text(value)) for value in values]
@@ -259,6 +263,14 @@ def parsed(name: str, text: str) -> Any:
     return PARSERS[name](text)
 
 
+def tag_id(key: str, ids: Mapping[str, int]) -> int | None:
+    """Return the id of the tag whose key a person wrote, None for an empty one. Raises ValueError in words."""
+    key = key.strip()
+    if key and key not in ids:
+        raise ValueError(f"must be the key of a tag of this municipality, is “{key[:60]}”")
+    return ids[key] if key else None
+
+
 # --- rules against each other
 
 
@@ -279,7 +291,7 @@ def as_plant_tag(tag: Tag, rules: Sequence[AlarmRule], tags: Mapping[int, Tag]) 
 
 def _plant_rule(rule: AlarmRule, tags: Mapping[int, Tag]) -> PlantRule:
     other = tags.get(rule.other_tag_id) if rule.other_tag_id is not None else None
-    named = {name: value for name, value in settings_of(rule).items() if name != "is_disabled"}
+    named = {name: value for name, value in settings_of(rule).items() if name not in ("is_disabled", "other_tag_id")}
     return PlantRule(kind=rule.kind, other=other.key if other else "", **named)
 
 
@@ -293,11 +305,12 @@ def about(words: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a sheet is compared with; `lines` by (municipality, tag, alarm), `rules` by tag."""
+    """What a sheet is compared with; `lines` by (municipality, tag, alarm), `rules` by tag, `ids` by municipality and key."""
 
     lines: Mapping[tuple[str, str, str], Line]
     rules: Mapping[int, Sequence[AlarmRule]]
     tags: Mapping[int, Tag]
+    ids: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
 
 
 def read_sheet(rows: Iterable[Sequence[str]], known: Known) -> Iterator[Sheet]:
@@ -357,7 +370,7 @@ def _read_row(
         if name in KEYS:
             continue
         try:
-            before, after, is_changed = _compared(line, name, cell)
+            before, after, is_changed = _compared(line, name, cell, known.ids.get(line.tag.municipality_id, {}))
         except ValueError as fault:
             sheet.fail(row, FIELD_TITLES[name], f"{FIELD_TITLES[name]} {fault}.")
             continue
@@ -367,11 +380,11 @@ def _read_row(
         sheet.differences.append(Difference(row, line, settings, record, _doubts(line, settings, record)))
 
 
-def _compared(line: Line, name: str, cell: str) -> tuple[Any, Any, bool]:
+def _compared(line: Line, name: str, cell: str, ids: Mapping[str, int]) -> tuple[Any, Any, bool]:
     """Return the value before and after, and whether it changes. Raises ValueError in words."""
     if cell.startswith("="):
         raise ValueError("is a formula; write the value itself")
-    after = parsed(name, plain(cell))
+    after = tag_id(plain(cell), ids) if name == "other_tag_id" else parsed(name, plain(cell))
     if name in SETTINGS:
         before = settings_of(line.rule)[name]
         return before, after, before != after

@@ -81,7 +81,8 @@ class Acknowledging:
             self._settled()
 
         what = rows[0].message if len(rows) == 1 else f"{len(rows):,} alarms"
-        priorities = " and ".join(sorted({f"{row.rule.priority:d}" for row in demanding}))
+        *others, last = sorted({f"{row.rule.priority:d}" for row in demanding})
+        priorities = f"{', '.join(others)} and {last}" if others else last
         words = f"{what}\n\nAn acknowledgement of priority {priorities} needs a comment here."
         title = "Acknowledge" if len(rows) == 1 else f"Acknowledge {len(rows):,}"
         FormDialog(

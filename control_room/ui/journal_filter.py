@@ -46,7 +46,7 @@ class JournalFilterBar(QWidget):
             "Tag, alarm or comment", "Every word in tag, place and alarm, or every word in the comment"
         )
         self.person = self._line("Person", "A part of the person's user name, capitals or not")
-        self.municipality, self.site, self.asset = (choice_box(self, width) for width in (9, 6, 6))
+        self.municipality, self.site, self.asset = (choice_box(self, width) for width in (11, 6, 6))
         self.kind = choice_box(self, 8, *(title for title, _ in KINDS))
         self.period = PeriodChoice(now, self)
         self.period.box.setCurrentIndex(LAST_WEEK)

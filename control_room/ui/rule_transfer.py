@@ -143,9 +143,12 @@ class RuleTransfer(QWidget):
         room = self._console.room
         lines = await make_lines(room, book, room.configuration.rules)
         by_tag: dict[int, list[AlarmRule]] = {}
+        ids: dict[int, dict[str, int]] = {}
+        for tag in room.tags.values():
+            ids.setdefault(tag.municipality_id, {})[tag.key] = tag.id
         for one in lines:
             by_tag.setdefault(one.tag.id, []).append(one.rule)
-        return Known({(one.place, one.tag.key, one.rule.kind.value): one for one in lines}, by_tag, room.tags)
+        return Known({(one.place, one.tag.key, one.rule.kind.value): one for one in lines}, by_tag, room.tags, ids)
 
 
 async def make_lines(room: Room, book: RecordBook, rules: Sequence[AlarmRule]) -> list[Line]:
@@ -155,7 +158,9 @@ async def make_lines(room: Room, book: RecordBook, rules: Sequence[AlarmRule]) -
         tag = room.tags.get(rule.tag_id)
         place = room.municipalities.get(tag.municipality_id) if tag else None
         if tag is not None and place is not None:
-            lines.append(Line(place.key, tag, rule, book.held(tag.municipality_id, tag.id, rule.id)))
+            other = room.tags.get(rule.other_tag_id or 0)
+            held = book.held(tag.municipality_id, tag.id, rule.id)
+            lines.append(Line(place.key, tag, rule, held, other.key if other else ""))
         if number % _PORTION == 0:
             await asyncio.sleep(0)
     return lines

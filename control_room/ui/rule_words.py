@@ -66,10 +66,17 @@ def limit_words(rule: AlarmRule, changes: Sequence[RuleChange]) -> str:
     return "The limit is that of the plant's import."
 
 
-def difference_words(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return what differs, a line for each field."""
+def difference_words(old: Mapping[str, Any], new: Mapping[str, Any], tags: Mapping[int, Tag]) -> list[str]:
+    """Return what differs, a line for each field; `tags` name the ones compared with."""
+
+    def told(name: str, value: Any) -> str:
+        if name == "other_tag_id" and value is not None:
+            return tags[value].key if value in tags else f"tag {value}, which is there no more"
+        return _short(value)
+
     return [
-        f"{FIELD_TITLES.get(name, name)}: {_short(old.get(name))} → {_short(new.get(name))}" for name in {**old, **new}
+        f"{FIELD_TITLES.get(name, name)}: {told(name, old.get(name))} → {told(name, new.get(name))}"
+        for name in {**old, **new}
     ]
 
 
@@ -78,6 +85,6 @@ def _short(value: Any) -> str:
     return (f"{words[: _CELL_MAX - 1]}…" if len(words) > _CELL_MAX else words) or "–"
 
 
-def change_words(change: RuleChange) -> str:
+def change_words(change: RuleChange, tags: Mapping[int, Tag]) -> str:
     """Return what a change changed, in one line."""
-    return "; ".join(difference_words(change.old, change.new))
+    return "; ".join(difference_words(change.old, change.new, tags))

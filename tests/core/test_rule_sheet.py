@@ -175,3 +175,34 @@ def test_expression_group_and_disabled_stand_in_the_sheet() -> None:
 def test_only_a_rule_with_an_expression_may_have_one() -> None:
     *_, fault = read([*KEYS, "Expression"], ["north", "T1.level", "L", "T1 > 2"]).faults
     assert (fault.column, fault.words) == ("Expression", "T1.level: L has an expression, and such a rule has none.")
+
+
+def test_the_tag_compared_with_stands_by_its_key() -> None:
+    rule = AlarmRule(3, 1, AlarmKind.DEVIATION, Priority.LOW, 1.0, other_tag_id=2)
+    tags = {
+        1: TAG,
+        2: replace(TAG, id=2, key="T2"),
+        3: replace(TAG, id=3, key="T3"),
+        4: replace(TAG, id=4, key="P", unit="bar"),
+    }
+    line = Line("north", TAG, rule, Held(Record(), {}), "T2")
+    assert dict(zip(TITLES, cells(line), strict=True))["Compared with"] == "T2"
+    ids = {1: {one.key: one.id for one in tags.values()}}
+    known = Known({("north", "T1.level", "DEV"): line}, {1: [rule]}, tags, ids)
+
+    def said(other: str) -> Sheet:
+        rows = [[*KEYS, "Compared with"], ["north", "T1.level", "DEV", other]]
+        return list(read_sheet(iter(rows), known))[-1]
+
+    assert said("T2").differences == []
+    [one] = said("T3").differences
+    assert dict(one.settings) == {"other_tag_id": (2, 3)}
+    for text, words in (
+        ("T9", "must be the key of a tag of this municipality, is “T9”"),
+        ("", "needs another tag to compare with"),
+        ("T1.level", "needs another tag to compare with"),
+        ("P", "compares m with bar of P"),
+    ):
+        [fault] = said(text).faults
+        assert fault.column == "Compared with"
+        assert words in fault.words

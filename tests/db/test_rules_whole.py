@@ -1,5 +1,6 @@
 """Expressions, first-out groups and disabled rules through the real database's functions: what is malformed is refused."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -172,3 +173,63 @@ def test_down_and_up_with_alarms_and_rules(emil: Engine, owner: Engine) -> None:
             == BOTH
         )
     change(emil, rule.id, expression=(BOTH, "tag('T1.level') > 1"))
+
+
+def compared(engine: Engine) -> AlarmRule:
+    with engine.connect() as connection:
+        rules = read_configuration(connection).rules
+    return next(one for one in rules if one.kind is AlarmKind.DEVIATION)
+
+
+@pytest.fixture
+def pair(owner: Engine, emil: Engine) -> AlarmRule:
+    """Return the rule of the first tag that compares it with the second."""
+    whole = with_expression("here")
+    rule = PlantRule(AlarmKind.DEVIATION, Priority.LOW, 2.0, other="T2.level")
+    first = replace(whole.tags[0], rules=(*whole.tags[0].rules, rule))
+    with owner.begin() as connection:
+        import_plant(connection, replace(whole, tags=(first, *whole.tags[1:])))
+    return compared(emil)
+
+
+def tag_id(engine: Engine, place: int, key: str) -> int:
+    with engine.connect() as connection:
+        asked = text("SELECT id FROM tag WHERE municipality_id = :place AND key = :key")
+        return int(connection.execute(asked, {"place": place, "key": key}).scalar_one())
+
+
+def test_the_tag_compared_with_is_changed_noted_and_taken_back(
+    emil: Engine, pair: AlarmRule, owner: Engine, collector: Engine
+) -> None:
+    third = tag_id(owner, 1, "T3.level")
+    change(emil, pair.id, other_tag_id=(pair.other_tag_id, third))
+    assert compared(collector).other_tag_id == third
+    with emil.connect() as connection:
+        noted = read_rule_changes(connection, rule_id=pair.id, count=9)[0]
+    assert (noted.old, noted.new) == ({"other_tag_id": pair.other_tag_id}, {"other_tag_id": third})
+    with pytest.raises(ChangeRefused, match="meanwhile: other_tag_id is"):
+        change(emil, pair.id, other_tag_id=(pair.other_tag_id, third))
+    with emil.connect() as connection, connection.begin():
+        change_rules(connection, [undoing(noted)], "back")
+    assert compared(collector) == pair
+
+
+def test_what_cannot_be_compared_is_refused(emil: Engine, pair: AlarmRule, owner: Engine) -> None:
+    refused: list[tuple[object, str]] = [
+        (tag_id(owner, 2, "T5.level"), "no tag of this municipality"),
+        (999_999, "no tag of this municipality"),
+        (pair.tag_id, "needs another tag"),
+        (None, "needs another tag"),
+        ("T3.level", "wrong form"),
+    ]
+    call = text("SELECT is_done, words FROM configure_rule(:id, CAST(:changes AS jsonb), 'x')")
+    for other, words in refused:
+        with pytest.raises(ChangeRefused, match=words):
+            change(emil, pair.id, other_tag_id=(pair.other_tag_id, other))
+        with emil.connect() as connection:
+            asked = {"id": pair.id, "changes": json.dumps({"other_tag_id": other})}
+            answer = connection.execute(call, asked).one()
+        assert (answer.is_done, words in answer.words) == (False, True)
+    with pytest.raises(ChangeRefused, match="compares with nothing"):
+        change(emil, joint(emil).id, other_tag_id=(None, pair.other_tag_id))
+    assert compared(emil) == pair

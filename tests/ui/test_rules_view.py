@@ -408,3 +408,42 @@ def test_an_alarm_and_its_panel_lead_to_its_rule(is_engineer: bool, stage: Stage
     panel.close()
     stage.console.jumps.rule_wanted.emit(99_999)
     assert "configured no more" in view.notice_bar._words.text()
+
+
+def test_the_tag_compared_with_is_checked_while_typing_and_saved(
+    view: RulesView, stage: Stage, rules: Rules, qtbot: QtBot, gallery: Path
+) -> None:
+    room = stage.console.room
+    own = room.tags[1]
+    town = [one for one in room.tags.values() if one.municipality_id == own.municipality_id and one.id != own.id]
+    first, second, *_ = (one for one in town if one.unit == own.unit)
+    odd = next(one for one in town if one.unit not in ("", own.unit))
+    keys = {one.key for one in town}
+    strange = next(
+        one for one in room.tags.values() if one.key not in keys and one.municipality_id != own.municipality_id
+    )
+    known = room.configuration
+    rule = AlarmRule(9002, 1, AlarmKind.DEVIATION, Priority.LOW, 2.0, message="Apart", other_tag_id=first.id)
+    room.use_configuration(replace(known, rules=(*known.rules, rule)), ())
+    qtbot.waitUntil(lambda: not view._turn.isActive())
+    search(view, "apart", qtbot)
+    view.table.selectRow(0)
+    QTest.keyClick(view.table, Qt.Key.Key_Return)
+    dialog = view.dialog
+    assert dialog is not None
+    line = setting(dialog, "other_tag_id")
+    assert line.text() == first.key
+    QTest.keyClicks(dialog.reason, "the other gauge is the better one")
+    for typed, words in (
+        ("", "needs another tag to compare with"),
+        (strange.key, "must be the key of a tag of this municipality"),
+        (odd.key, f"compares {own.unit} with {odd.unit}"),
+    ):
+        type_into(line, typed)
+        assert words in dialog.settings_page.notes["other_tag_id"].text()
+        assert not dialog.save_button.isEnabled()
+    assert dialog.grab().save(str(gallery / "rule-compared-with.png"))
+    type_into(line, second.key)
+    QTest.mouseClick(dialog.save_button, LEFT)
+    [([change], _)] = rules.done
+    assert change.settings["other_tag_id"] == (first.id, second.id)

@@ -49,7 +49,6 @@ class CommentsDialog(QDialog):
         self.boxes = {one: QCheckBox(f"{one:d} {one.name.lower()}", self) for one in Priority}
         self.comments = QPlainTextEdit(self)
         self.comments.setTabChangesFocus(True)
-        self.comments.setToolTip("One standard comment in each line, in the order in which they are offered")
         self.reason = QLineEdit(self, maxLength=500)
         self.notice_bar = NoticeBar(self)
         self.save_button = QPushButton("Save", self)
@@ -69,7 +68,7 @@ class CommentsDialog(QDialog):
         for box in self.boxes.values():
             row.addWidget(box)
         form.addRow("Comment demanded for priority", row)
-        form.addRow("Standard comments", self.comments)
+        form.addRow("Standard comments,\none in each line", self.comments)
         form.addRow("Reason", self.reason)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         buttons.addButton(self.save_button, QDialogButtonBox.ButtonRole.ActionRole)
@@ -105,6 +104,7 @@ class CommentsDialog(QDialog):
             part.setToolTip(why)
         for line in (self.comments, self.reason):
             line.setReadOnly(bool(why))
+            line.setToolTip(why)
 
     def setting(self) -> CommentSetting:
         """Return what is typed; empty lines are no comments."""

@@ -55,10 +55,11 @@ class RuleDialog(QDialog):
         self._names = names_of(self._rule.kind)
         self.settings_page = FieldPage(self._names, self)
         self.settings_page.offer("first_out_group", self._groups())
+        self.settings_page.know_tags(self._others())
         self.record_page = FieldPage(list(NAMES), self)
         self.place_box = QComboBox(self)
         self.table: RowTable[RuleChange] = RowTable(
-            self._columns(), lambda one: one.id, tip=_change_tip, is_sortable=False, parent=self
+            self._columns(), lambda one: one.id, tip=self._change_tip, is_sortable=False, parent=self
         )
         self._make_controls()
         self._lay_out()
@@ -74,7 +75,7 @@ class RuleDialog(QDialog):
             RowColumn("Time", lambda one: local(one.time), 178),
             RowColumn("Person", lambda one: one.person, 80),
             RowColumn("Of", lambda one: place_words((one.level, one.object_id), self._row, self._book), 110),
-            RowColumn("Changed", change_words, 170, share=2),
+            RowColumn("Changed", lambda one: change_words(one, self._console.room.tags), 170, share=2),
             RowColumn("Reason", lambda one: one.reason, 100, share=1),
         )
 
@@ -135,6 +136,15 @@ class RuleDialog(QDialog):
 
     def _settings(self) -> dict[str, Any]:
         return {name: value for name, value in settings_of(self._rule).items() if name in self._names}
+
+    def _others(self) -> dict[str, int]:
+        own = self._row.tag
+        tags = self._console.room.tags.values()
+        return {one.key: one.id for one in tags if one.municipality_id == own.municipality_id and one.id != own.id}
+
+    def _change_tip(self, change: RuleChange) -> str:
+        lines = [f"{local(change.time)} {change.person} at {change.station or '–'}", change.reason]
+        return "\n".join([*lines, *difference_words(change.old, change.new, self._console.room.tags)])[:1500]
 
     def _groups(self) -> list[str]:
         room, place = self._console.room, self._row.tag.municipality_id
@@ -269,7 +279,10 @@ class RuleDialog(QDialog):
             wanted = undoing(chosen)
             is_own = chosen.level is Level.RULE and not chosen.is_record
             now = settings_of(self._rule)
-            after = {name: type(now[name])(pair[1]) for name, pair in wanted.settings.items()}
+            after = {
+                name: pair[1] if name == "other_tag_id" else type(now[name])(pair[1])
+                for name, pair in wanted.settings.items()
+            }
             self._send([wanted], with_settings(self._rule, after) if is_own else self._rule)
 
     def _send(self, changes: list[Change], rule: AlarmRule) -> None:
@@ -306,7 +319,7 @@ class RuleDialog(QDialog):
         if now is None:
             self.notice_bar.say("This rule was removed from the plant meanwhile.")
         elif settings_of(now) != settings_of(self._rule) and not self._is_sending:
-            words = "; ".join(difference_words(*_differing(self._rule, now)))
+            words = "; ".join(difference_words(*_differing(self._rule, now), self._console.room.tags))
             self.notice_bar.ask(
                 f"Somebody else changed this rule meanwhile: {words}. What you typed is still here.", "Show it"
             )
@@ -316,11 +329,6 @@ def _differing(old: AlarmRule, new: AlarmRule) -> tuple[dict[str, Any], dict[str
     before, after = settings_of(old), settings_of(new)
     names = [name for name in before if before[name] != after[name]]
     return {name: before[name] for name in names}, {name: after[name] for name in names}
-
-
-def _change_tip(change: RuleChange) -> str:
-    lines = [f"{local(change.time)} {change.person} at {change.station or '–'}", change.reason]
-    return "\n".join([*lines, *difference_words(change.old, change.new)])[:1500]
 
 
 def _label(parent: QWidget, words: str = "") -> QLabel:

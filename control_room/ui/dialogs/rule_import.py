@@ -59,7 +59,7 @@ class RuleImportDialog(QDialog):
         self.notice_bar = NoticeBar(self)
         self.faults: RowTable[Fault] = RowTable(_FAULTS, lambda one: (one.row, one.column, one.words), parent=self)
         self.differences: RowTable[Difference] = RowTable(
-            _DIFFERENCES, lambda one: one.row, tip=_difference_tip, parent=self
+            self._columns(), lambda one: one.row, tip=self._difference_tip, parent=self
         )
         for table in (self.faults, self.differences):
             table.apply_palette(self._console.theme.palette)
@@ -178,6 +178,25 @@ class RuleImportDialog(QDialog):
             self.bar.setFormat("The import is being cancelled")
             self._console.operations.start(asyncio.to_thread(self.stop.send))
 
+    # --- words
+
+    def _columns(self) -> tuple[RowColumn[Difference], ...]:
+        return (
+            RowColumn("Row", lambda one: f"{one.row:,}", 70, key=lambda one: one.row),
+            RowColumn("Alarm", lambda one: f"{one.line.tag.key} {one.line.rule.kind}", 170, share=1),
+            RowColumn("Changed", lambda one: "; ".join(self._changed_words(one)), 240, share=3),
+            RowColumn("To be looked at", lambda one: " ".join(one.doubts), 160, share=2),
+        )
+
+    def _changed_words(self, one: Difference) -> list[str]:
+        pairs = {**one.settings, **one.record}
+        before = {name: old for name, (old, _) in pairs.items()}
+        after = {name: new for name, (_, new) in pairs.items()}
+        return difference_words(before, after, self._console.room.tags)
+
+    def _difference_tip(self, one: Difference) -> str:
+        return "\n".join([*self._changed_words(one), *one.doubts])[:1500]
+
 
 def _change(one: Difference) -> Change:
     rule = one.line.rule
@@ -186,25 +205,8 @@ def _change(one: Difference) -> Change:
     return Change(Level.RULE, rule.id, settings if one.settings else {}, one.record)
 
 
-def _changed_words(one: Difference) -> list[str]:
-    pairs = {**one.settings, **one.record}
-    return difference_words(
-        {name: before for name, (before, _) in pairs.items()}, {name: after for name, (_, after) in pairs.items()}
-    )
-
-
-def _difference_tip(one: Difference) -> str:
-    return "\n".join([*_changed_words(one), *one.doubts])[:1500]
-
-
 _FAULTS = (
     RowColumn[Fault]("Row", lambda one: f"{one.row:,}", 70, key=lambda one: one.row),
     RowColumn[Fault]("Column", lambda one: one.column, 160),
     RowColumn[Fault]("What is wrong", lambda one: one.words, 300, share=1),
-)
-_DIFFERENCES = (
-    RowColumn[Difference]("Row", lambda one: f"{one.row:,}", 70, key=lambda one: one.row),
-    RowColumn[Difference]("Alarm", lambda one: f"{one.line.tag.key} {one.line.rule.kind}", 170, share=1),
-    RowColumn[Difference]("Changed", lambda one: "; ".join(_changed_words(one)), 240, share=3),
-    RowColumn[Difference]("To be looked at", lambda one: " ".join(one.doubts), 160, share=2),
 )

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from control_room.core.rationalisation import TEXT_MAX, Severity
-from control_room.core.rule_sheet import FIELD_TITLES, parsed, value_text
+from control_room.core.rule_sheet import FIELD_TITLES, parsed, tag_id, value_text
 
 Editor = QLineEdit | QComboBox | QCheckBox | QPlainTextEdit
 _LONG = ("cause", "consequence", "action", "expression")
@@ -43,9 +43,14 @@ class FieldPage(QScrollArea):
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         body = QWidget(self)
-        self._form = QFormLayout(body)
+        # what is left of the height goes below the fields, not between them
+        column = QVBoxLayout(body)
+        self._form = QFormLayout()
+        column.addLayout(self._form)
+        column.addStretch(1)
         self.editors: dict[str, Editor] = {}
         self.notes: dict[str, QLabel] = {}
+        self._ids: Mapping[str, int] = {}
         for name in names:
             self._add(name, body)
         self.setWidget(body)
@@ -90,7 +95,7 @@ class FieldPage(QScrollArea):
     def fill(self, values: Mapping[str, Any]) -> None:
         """Put values into the fields; this is no editing."""
         for name, editor in self.editors.items():
-            text = value_text(values[name])
+            text = self._key(values[name]) if name == "other_tag_id" else value_text(values[name])
             with QSignalBlocker(editor):
                 if isinstance(editor, QCheckBox):
                     editor.setChecked(text == "yes")
@@ -101,12 +106,22 @@ class FieldPage(QScrollArea):
                 else:
                     editor.setText(text)
 
+    def know_tags(self, ids: Mapping[str, int]) -> None:
+        """Take the tags that a rule may be compared with, by their keys; they are offered to whoever types."""
+        self._ids = ids
+        if "other_tag_id" in self.editors:
+            self.offer("other_tag_id", sorted(ids))
+
+    def _key(self, tag: int | None) -> str:
+        return next((key for key, one in self._ids.items() if one == tag), "")
+
     def offer(self, name: str, words: Sequence[str]) -> None:
         """Offer words to a person who types into a field of one line."""
         editor = self.editors[name]
         if isinstance(editor, QLineEdit):
             completer = QCompleter(list(words), editor)
             completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+            completer.setFilterMode(Qt.MatchFlag.MatchContains)
             completer.activated.connect(lambda _: self.edited.emit())
             editor.setCompleter(completer)
 
@@ -125,7 +140,8 @@ class FieldPage(QScrollArea):
         faults: dict[str, str] = {}
         for name in self.editors:
             try:
-                values[name] = parsed(name, self.typed(name))
+                text = self.typed(name)
+                values[name] = tag_id(text, self._ids) if name == "other_tag_id" else parsed(name, text)
             except ValueError as fault:
                 faults[name] = f"{FIELD_TITLES[name]} {fault}."
         return values, faults

@@ -168,7 +168,7 @@ class WhyDialog(QDialog):
         if self._is_closed:
             return
         self.record.setText(words)
-        self.table.say_when_empty("It never came")
+        self.table.say_when_empty("The journal knows of no time when it came")
         self.table.show_rows(found)
         self.table.selectRow(0)
 

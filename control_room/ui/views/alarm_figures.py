@@ -59,25 +59,24 @@ class AlarmFiguresView(QWidget):
     def _make_tables(self) -> None:
         self.areas: RowTable[AreaNow] = RowTable(
             (
-                RowColumn("Area", self._area_name, 150, 1),
-                RowColumn("10 min", lambda one: f"{one.load.count:,}", 64, key=lambda one: one.load.count),
+                RowColumn("Area", self._area_name, 140, 1),
+                RowColumn("10 min", lambda one: f"{one.load.count:,}", 62, key=lambda one: one.load.count),
                 RowColumn("Flood since", _flood_words, 92),
-                RowColumn("Standing", lambda one: f"{one.standing:,}", 80, key=lambda one: one.standing),
-                RowColumn("Stale", lambda one: f"{one.stale:,}", 52, key=lambda one: one.stale),
-                RowColumn("Shelved", lambda one: f"{one.shelved:,}", 76, key=lambda one: one.shelved),
-                RowColumn("Suppr.", lambda one: f"{one.suppressed:,}", 60, key=lambda one: one.suppressed),
-                RowColumn("Out", lambda one: f"{one.out_of_service:,}", 46, key=lambda one: one.out_of_service),
+                RowColumn("Standing", lambda one: f"{one.standing:,}", 76, key=lambda one: one.standing),
+                RowColumn("Stale", lambda one: f"{one.stale:,}", 50, key=lambda one: one.stale),
+                RowColumn("Set aside", lambda one: f"{_set_aside(one):,}", 78, key=_set_aside),
             ),
             lambda one: one.area,
+            tip=self._area_tip,
             parent=self,
         )
         self.figures: RowTable[Figure] = RowTable(
             (
-                RowColumn("Figure", lambda one: one.title, 190, 3),
+                RowColumn("Figure", lambda one: one.title, 180, 3),
                 RowColumn("Value", lambda one: one.value, 70),
                 RowColumn("Target", lambda one: one.target, 96),
                 RowColumn("", _sign, 70),
-                RowColumn("Remark", lambda one: one.what, 50, 2),
+                RowColumn("Remark", lambda one: one.what, 74, 2),
             ),
             lambda one: one.title,
             is_sortable=False,
@@ -211,6 +210,10 @@ class AlarmFiguresView(QWidget):
             return "All that this seat shows"
         return f"› {site}" if site else municipality_name(self._console.room, place)
 
+    def _area_tip(self, one: AreaNow) -> str:
+        aside = f"{one.shelved:,} shelved, {one.suppressed:,} suppressed by a known cause, {one.out_of_service:,} out of service"
+        return f"{self._area_name(one)}\n{one.load.count:,} announced in the last 10 min\nSet aside: {aside}"
+
     def _alarm_name(self, rule_id: int) -> str:
         room = self._console.room
         rule = room.rules.get(rule_id)
@@ -228,6 +231,10 @@ class AlarmFiguresView(QWidget):
 
 def _last_s(events: Events) -> float:
     return float(np.max(events.time_s, initial=0.0))
+
+
+def _set_aside(one: AreaNow) -> int:
+    return one.shelved + one.suppressed + one.out_of_service
 
 
 def _flood_words(one: AreaNow) -> str:
