@@ -94,7 +94,7 @@ class SortedRows(Generic[T]):
             self.counts[self._kind(row)] -= 1
 
     def drop_some(self, count: int) -> bool:
-        """Lose so many rows in no order; return whether there are more: to free a great many takes its time."""
+        """Lose so many rows of a list that is thrown away; return whether there are more: to free a great many takes its time."""
         del self._rows[-count:]
         for _ in range(min(count, len(self._known))):
             self._known.popitem()
