@@ -31,6 +31,7 @@ _FEW = 20
 # with more rows than this, sorting is spread over many turns
 _MANY = 5_000
 _TURN_S = 0.006
+# an order of more rows is freed a portion in each turn
 _DROPPED = 500
 
 
@@ -259,6 +260,11 @@ class AlarmModel(QAbstractTableModel):
         """Return whether another order or filter is on its way; what is shown meanwhile is the one before, up to date."""
         return self._next is not None
 
+    @property
+    def is_at_work(self) -> bool:
+        """Return whether it sorts, or frees what it showed before."""
+        return self._turn.isActive()
+
     def change(self, changed: Sequence[AlarmRow], gone: Sequence[int]) -> None:
         """Take rows that are new or other, and the rule ids of those that are gone."""
         before = (self._all.pop(rule_id, None) for rule_id in (*gone, *(row.rule.id for row in changed)))
@@ -308,12 +314,18 @@ class AlarmModel(QAbstractTableModel):
 
     def _rebuild(self) -> None:
         """Sort all rows anew: a few at once, very many a little in each turn, so that nobody waits for the screen."""
-        if self._next is not None:
-            self._left.append(self._next)
+        self._put_away(self._next)
         self._next, self._lacking = self._order(), iter(list(self._all))
-        self._turn.start()
-        if len(self._all) <= _MANY:
+        if len(self._all) > _MANY:
+            self._turn.start()
+        else:
             self._sort_until(None)
+
+    def _put_away(self, rows: SortedRows[AlarmRow] | None) -> None:
+        """Let go of an order that is shown no more, little by little when it is long."""
+        if rows is not None and len(rows) > _DROPPED:
+            self._left.append(rows)
+            self._turn.start()
 
     def _go_on(self) -> None:
         if self._left and not self._left[-1].drop_some(_DROPPED):
@@ -336,9 +348,9 @@ class AlarmModel(QAbstractTableModel):
 
     def _show_next(self, rows: SortedRows[AlarmRow]) -> None:
         self.beginResetModel()
-        self._left.append(self._rows)
-        self._rows, self._next = rows, None
+        before, self._rows, self._next = self._rows, rows, None
         self.endResetModel()
+        self._put_away(before)
         self.sorted.emit()
 
     def _take_out(self, rule_id: int) -> None:

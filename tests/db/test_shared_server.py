@@ -378,7 +378,7 @@ def test_the_wishes_about_tls_reach_seat_and_collector(
 ) -> None:
     told: list[str] = []
 
-    def take(_: Path, server: str, *, is_for_seats: bool) -> int:
+    def take(_: Path, server: str, *, is_for_seats: bool, limit_bytes: int) -> int:
         told.append(server)
         return 0
 

@@ -234,6 +234,7 @@ def test_very_many_rows_are_sorted_turn_by_turn_while_the_board_goes_on(model: A
     wanted = sorted(rows.values(), key=lambda one: (one.raised_s(), -int(one.rule.priority), -one.rule.id))
     assert ids(model) == [one.rule.id for one in wanted]
     assert all(model.place_of(rule_id) == place for place, rule_id in enumerate(ids(model)))
+    qtbot.waitUntil(lambda: not model.is_at_work)
 
 
 def test_a_filter_of_very_many_rows_takes_back_the_one_before(model: AlarmModel, qtbot: QtBot) -> None:
@@ -246,6 +247,7 @@ def test_a_filter_of_very_many_rows_takes_back_the_one_before(model: AlarmModel,
     with qtbot.waitSignal(model.sorted):
         model.use_filter(AlarmFilter())
     assert model.waiting == 8_000
+    qtbot.waitUntil(lambda: not model.is_at_work)
 
 
 def test_all_of_many_rows_stay_chosen_in_a_flood(table: AlarmTable) -> None:

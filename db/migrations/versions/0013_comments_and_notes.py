@@ -73,7 +73,8 @@ BEGIN
     PERFORM public.take_turn(7205);
     words := CASE WHEN is_seen THEN public.refusal('set_comments', coalesce($1, 0))
         ELSE coalesce(public.why_nothing(), 'There is no such municipality.') END;
-    IF words IS NULL AND NOT coalesce(wanted <@ ARRAY[1, 2, 3, 4] AND cardinality(said) <= 50
+    IF words IS NULL AND NOT coalesce($2 IS NOT NULL AND $3 IS NOT NULL
+            AND wanted <@ ARRAY[1, 2, 3, 4] AND cardinality(said) <= 50
             AND (SELECT coalesce(max(length(one)), 0) <= 200 AND count(*) = count(DISTINCT lower(one))
                 FROM unnest(said) AS one), false) THEN
         words := 'Priorities are 1 to 4; at most 50 standard comments, each of them once and at most 200 letters long.';
