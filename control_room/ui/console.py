@@ -76,3 +76,9 @@ class Console:
     jumps: Jumps
     blink: Blink
     theme: Theme
+
+    def open_trend(self, rule_id: int) -> None:
+        """Lead to the trend of a rule's tag, where the rule is still configured."""
+        rule = self.room.rules.get(rule_id)
+        if rule is not None:
+            self.jumps.trend_wanted.emit([rule.tag_id])

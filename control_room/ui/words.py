@@ -39,6 +39,15 @@ def municipality_name(room: Room, municipality_id: int) -> str:
     return one.name if one else ""
 
 
+def alarm_name(room: Room, rule_id: int) -> str:
+    """Return what a rule's alarm says and its tag's key, or that neither is configured any more."""
+    rule = room.rules.get(rule_id)
+    tag = room.tags.get(rule.tag_id) if rule else None
+    if rule is None or tag is None:
+        return f"Alarm {rule_id}, which is configured no more"
+    return f"{rule.message or f'{tag.name} {rule.kind}'} ({tag.key})"
+
+
 def age(now: datetime, time: datetime | None) -> str:
     """Return how long ago `time` was, a dash for never."""
     return "–" if time is None else age_text((now - time).total_seconds())

@@ -61,25 +61,13 @@ from db.engine import make_engine
 from db.people import open_person
 from db.stores import PostgresAlarmStore, PostgresSampleStore
 from db.tables import alarm_journal, alarm_rule, suppression, suppression_consequence
-from db.tag_store import import_plant
 from db.worker import DatabaseThread
-from tests.db.people import count_ids, make
+from tests.db.people import make
 from tests.fakes import PLAIN_RULE, START, FakeAlarmStore, FakeClock, FakeSampleStore, sample
-from tests.plants import plant
 from tests.replay import replayed, rule_after
 
 T = TypeVar("T")
 Away = Callable[[], AbstractContextManager[None]]
-
-
-@pytest.fixture
-def thread(collector: Engine, owner: Engine) -> Iterator[DatabaseThread]:
-    with owner.begin() as connection:
-        count_ids(connection)
-        import_plant(connection, plant())
-    running = DatabaseThread(collector, "test")
-    yield running
-    running.close()
 
 
 @pytest.fixture

@@ -11,7 +11,10 @@ from sqlalchemy import URL, Engine
 from db.embedded import EmbeddedServer, open_embedded
 from db.engine import make_engine
 from db.schema import upgrade
-from tests.db.people import own_database, person_engine
+from db.tag_store import import_plant
+from db.worker import DatabaseThread
+from tests.db.people import count_ids, own_database, person_engine
+from tests.plants import plant
 
 _numbers = count(1)
 
@@ -73,6 +76,17 @@ def operator(server: EmbeddedServer, database: str) -> Iterator[Engine]:
     """Return an engine of a person who is operator everywhere, signed in at "desk 1" on every connection."""
     with person_engine(server, database, "ada", "operator") as engine:
         yield engine
+
+
+@pytest.fixture
+def thread(collector: Engine, owner: Engine) -> Iterator[DatabaseThread]:
+    """Return the collector's thread on a database that holds the plant of the tests, whose ids count from one."""
+    with owner.begin() as connection:
+        count_ids(connection)
+        import_plant(connection, plant())
+    running = DatabaseThread(collector, "test")
+    yield running
+    running.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What a report reads of the journal."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,22 +14,9 @@ from db.alarm_figures import read_events, read_set_aside, read_standing
 from db.alarm_journal import acknowledge, comment, shelve
 from db.engine import translated
 from db.stores import PostgresAlarmStore
-from db.tag_store import import_plant
 from db.worker import DatabaseThread
 from tests.core.test_alarm_log import lines, names
-from tests.db.people import count_ids
 from tests.fakes import START
-from tests.plants import plant
-
-
-@pytest.fixture
-def thread(collector: Engine, owner: Engine) -> Iterator[DatabaseThread]:
-    with owner.begin() as connection:
-        count_ids(connection)
-        import_plant(connection, plant())
-    running = DatabaseThread(collector, "test")
-    yield running
-    running.close()
 
 
 def period() -> tuple[datetime, datetime]:

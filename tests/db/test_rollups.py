@@ -1,6 +1,5 @@
 """Roll-ups in the database: equal to what core/rollups.py reckons, whatever comes late, twice, or while nobody reckons."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -13,10 +12,7 @@ from control_room.core.samples import BAD, GOOD, UNCERTAIN, UNCERTAIN_LAST_USABL
 from db.history import read_history
 from db.rollup_store import PostgresRollupStore
 from db.stores import PostgresSampleStore
-from db.tag_store import import_plant
 from db.worker import DatabaseThread
-from tests.db.people import count_ids
-from tests.plants import plant
 
 BEGIN = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=4)
 FIELDS = ", ".join(
@@ -25,16 +21,6 @@ FIELDS = ", ".join(
     else name
     for name in Rollup.__slots__
 )
-
-
-@pytest.fixture
-def thread(collector: Engine, owner: Engine) -> Iterator[DatabaseThread]:
-    with owner.begin() as connection:
-        count_ids(connection)
-        import_plant(connection, plant())
-    running = DatabaseThread(collector, "test")
-    yield running
-    running.close()
 
 
 def some(count: int, seed: int, span_s: int = 2 * 86_400) -> list[Sample]:

@@ -1,6 +1,5 @@
 """The stores against a real PostgreSQL, as the roles that use them."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -26,16 +25,6 @@ from db.worker import DatabaseThread
 from tests.db.people import count_ids, person_engine
 from tests.fakes import START, sample
 from tests.plants import plant
-
-
-@pytest.fixture
-def thread(collector: Engine, owner: Engine) -> Iterator[DatabaseThread]:
-    with owner.begin() as connection:
-        count_ids(connection)
-        import_plant(connection, plant())
-    running = DatabaseThread(collector, "test")
-    yield running
-    running.close()
 
 
 def change(owner: Engine, document: Plant) -> None:

@@ -15,7 +15,7 @@ from control_room.core.kpi_targets import Figure, Verdict, live_figures
 from control_room.core.live_figures import EVERYTHING, Area, AreaNow, Picture
 from control_room.ui.console import Console
 from control_room.ui.view_spec import Place, ViewSpec
-from control_room.ui.words import municipality_name
+from control_room.ui.words import alarm_name, municipality_name
 from db.alarm_figures import read_events
 from widgets.alarm_model import time_text
 from widgets.palette import Palette
@@ -84,7 +84,7 @@ class AlarmFiguresView(QWidget):
         )
         self.top: RowTable[Top] = RowTable(
             (
-                RowColumn("Most frequent, last 24 h", lambda one: self._alarm_name(one[0]), 160, 1),
+                RowColumn("Most frequent, last 24 h", lambda one: alarm_name(self._console.room, one[0]), 160, 1),
                 RowColumn("Announced", lambda one: f"{one[1]:,}", 100),
             ),
             lambda one: one[0],
@@ -214,19 +214,10 @@ class AlarmFiguresView(QWidget):
         aside = f"{one.shelved:,} shelved, {one.suppressed:,} suppressed by a known cause, {one.out_of_service:,} out of service"
         return f"{self._area_name(one)}\n{one.load.count:,} announced in the last 10 min\nSet aside: {aside}"
 
-    def _alarm_name(self, rule_id: int) -> str:
-        room = self._console.room
-        rule = room.rules.get(rule_id)
-        tag = room.tags.get(rule.tag_id) if rule else None
-        if rule is None or tag is None:
-            return f"Alarm {rule_id}, which is configured no more"
-        return f"{rule.message or f'{tag.name} {rule.kind}'} ({tag.key})"
-
     def _jump(self) -> None:
         chosen = self.top.chosen()
-        rule = self._console.room.rules.get(chosen[0]) if chosen else None
-        if rule is not None:
-            self._console.jumps.trend_wanted.emit([rule.tag_id])
+        if chosen is not None:
+            self._console.open_trend(chosen[0])
 
 
 def _last_s(events: Events) -> float:

@@ -23,6 +23,7 @@ from control_room.ui.operations import told
 from control_room.ui.period_choice import ANY_TIME, LAST_WEEK, PeriodChoice, choice_box
 from control_room.ui.report_pages import VERDICT_WORDS, Report, bad_actors, flood_words, html, picture, write_pdf
 from control_room.ui.view_spec import Place, ViewSpec
+from control_room.ui.words import alarm_name
 from db.alarm_figures import read_events, read_set_aside, read_standing
 from widgets.bin_bars import BinBars
 from widgets.palette import Palette
@@ -159,18 +160,12 @@ class AlarmReportView(QWidget):
             button.setToolTip(why or button.property("words"))
 
     def _name(self, rule_id: int) -> str:
-        room = self._console.room
-        rule = room.rules.get(rule_id)
-        tag = room.tags.get(rule.tag_id) if rule else None
-        if rule is None or tag is None:
-            return f"Alarm {rule_id}, which is configured no more"
-        return f"{rule.message or f'{tag.name} {rule.kind}'} ({tag.key})"
+        return alarm_name(self._console.room, rule_id)
 
     def _jump(self) -> None:
         chosen = self.actors.chosen()
-        rule = self._console.room.rules.get(chosen[0]) if chosen else None
-        if rule is not None:
-            self._console.jumps.trend_wanted.emit([rule.tag_id])
+        if chosen is not None:
+            self._console.open_trend(chosen[0])
 
     # --- the report
 
