@@ -15,7 +15,7 @@ from widgets.sorted_rows import SortedRows
 HEIGHT = 40
 SYMBOL = 22
 _COUNT_WIDTH = 64
-_WORDS_WIDTH = 142
+_WORDS_WIDTH = 164
 _ENTRY_WIDTH = 330
 _MOST_ENTRIES = 6
 _WAITING_WIDTH = 168
