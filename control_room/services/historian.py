@@ -232,7 +232,9 @@ class Historian:
             self._began_s = None
         self._report_trouble("")
         self._spool.done(batch.spool_id, batch.first, batch.last)
-        self.stored += len(batch.samples)
+        if batch.spool_id == self._spool.id:
+            # what another collector left behind was not received here: beside `received` it would look like too much
+            self.stored += len(batch.samples)
         for one in batch.newest:
             if self._newest.get(one.tag_id) is one:
                 del self._newest[one.tag_id]

@@ -174,6 +174,8 @@ async def test_what_a_collector_left_behind_is_forwarded_and_its_folder_goes(tmp
     assert {one.tag_id: one.value for one in await store.read_latest()} == {1: 4.0, 2: 3.0}
     await drain(historian)
     assert [one.value for one in store.samples] == [4.0, 1.0, 2.0, 3.0]
+    # counted is what came in here
+    assert historian.stored == 1
     spool.close()
     assert spool.find_left() == []
 
