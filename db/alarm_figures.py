@@ -7,22 +7,22 @@ from sqlalchemy import Connection, text
 
 from control_room.core.alarm_kpis import Events, Standing
 from control_room.core.alarms import AlarmState
+from db.columns import column, packed
 
 # some 40 bytes each, and a second or two of reckoning
 MOST_EVENTS = 2_000_000
-_EVENTS = text("SELECT * FROM read_alarm_events(:begin, :end, :most)")
+_EVENTS = text(
+    f"SELECT {packed('times_s', 'rules', 'occurrences', 'deeds', 'priorities')} FROM read_alarm_events(:begin, :end, :most)"
+)
 _ASIDE = text("SELECT rule_id, state FROM read_set_aside(:at)")
 _STANDING = text("SELECT rule_id, since FROM read_standing(:at)")
 
 
 def read_events(connection: Connection, begin: datetime, end: datetime) -> Events:
     """Return what happened to the alarms that this connection may see, in time order. Raises Refused beyond MOST_EVENTS."""
-    row = connection.execute(_EVENTS, {"begin": begin, "end": end, "most": MOST_EVENTS}).first()
-    columns = [[] if row is None or one is None else one for one in (row or [None] * 5)]
-    times, rules, occurrences, deeds, priorities = columns
-    return Events(
-        np.array(times, np.float64), *(np.array(one, np.int64) for one in (rules, occurrences, deeds, priorities))
-    )
+    found = connection.execute(_EVENTS, {"begin": begin, "end": end, "most": MOST_EVENTS}).one()
+    times_s, *others = (column(one) for one in found)
+    return Events(times_s, *(one.astype(np.int64) for one in others))
 
 
 def read_standing(connection: Connection, at: datetime) -> list[Standing]:

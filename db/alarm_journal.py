@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
 from sqlalchemy import Connection, text
 
 from control_room.core.alarm_load import AlarmLoad, load
@@ -116,7 +117,8 @@ def read_load(connection: Connection) -> AlarmLoad:
     """Return the load of the alarms that this connection may see, by the database's clock, to 10 s."""
     rows = connection.execute(_ANNOUNCED).all()
     now: datetime = connection.execute(text("SELECT now()")).scalar_one()
-    return load([(row.time, row.many) for row in rows], max([now, *(row.time for row in rows)]))
+    times_s = np.array([row.time.timestamp() for row in rows], np.float64)
+    return load(times_s, np.array([row.many for row in rows], np.int64), max(now.timestamp(), *times_s[-1:].tolist()))
 
 
 # so long after it was one, a nuisance is still called so

@@ -2,16 +2,22 @@
 
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control_room.core.alarm_load import FLOOD_ABOVE, FLOOD_ENDS_BELOW, WINDOW, AlarmLoad, load
+from control_room.core.alarm_load import FLOOD_ABOVE, FLOOD_ENDS_BELOW, WINDOW_S, AlarmLoad, load
 from tests.fakes import START
 
 
 def at(minutes: float) -> datetime:
     return START + timedelta(minutes=minutes)
+
+
+def load_at(announced: list[tuple[datetime, int]], now: datetime) -> AlarmLoad:
+    times_s = np.array([time.timestamp() for time, _ in announced], np.float64)
+    return load(times_s, np.array([many for _, many in announced], np.int64), now.timestamp())
 
 
 @pytest.mark.parametrize(
@@ -33,7 +39,7 @@ def at(minutes: float) -> datetime:
     ],
 )
 def test_loads(announced: list[tuple[float, int]], now: float, expected: AlarmLoad) -> None:
-    assert load([(at(minutes), many) for minutes, many in announced], at(now)) == expected
+    assert load_at([(at(minutes), many) for minutes, many in announced], at(now)) == expected
 
 
 @given(st.lists(st.tuples(st.floats(0, 12), st.integers(1, 12)), max_size=60), st.floats(0, 15))
@@ -43,8 +49,8 @@ def test_the_count_is_that_of_the_window_and_a_flood_is_one(steps: list[tuple[fl
         minutes += pause
         announced.append((at(minutes), many))
     now = at(minutes + rest)
-    found = load(announced, now)
-    assert found.count == sum(many for time, many in announced if now - WINDOW < time <= now)
+    found = load_at(announced, now)
+    assert found.count == sum(many for time, many in announced if now - timedelta(seconds=WINDOW_S) < time <= now)
     if found.flood_since is None:
         assert found.count <= FLOOD_ABOVE
     else:

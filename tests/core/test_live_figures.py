@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import numpy as np
 
+from control_room.core import live_figures as figures_of_now
 from control_room.core.alarm_kpis import DAY_S, Deed, Events
 from control_room.core.alarms import Alarm, AlarmState, Priority, Shelving
 from control_room.core.kpi_targets import Verdict, live_figures
-from control_room.core.live_figures import EVERYTHING, Picture
+from control_room.core.live_figures import EVERYTHING, Picture, places_of
 from tests.fakes import START
 
 NOW_S = START.timestamp()
@@ -23,7 +24,7 @@ def events(*rows: tuple[float, int, int, Deed]) -> Events:
 
 
 def picture(told: Events, *alarms: Alarm) -> Picture:
-    return Picture(NOW_S, told, alarms, AREAS)
+    return figures_of_now.picture(NOW_S, told, alarms, places_of(AREAS))
 
 
 def test_each_area_counts_its_own() -> None:

@@ -1,6 +1,7 @@
 """Alarm figures: the load and the figures of now, for all that is seen, each municipality and each site, against targets."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -10,10 +11,13 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QLabel, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from control_room.core.alarm_kpis import DAY_S, Events, Kpis
+from control_room.core.alarms import AlarmRule
 from control_room.core.errors import ControlRoomError
 from control_room.core.kpi_targets import Figure, Verdict, live_figures
-from control_room.core.live_figures import EVERYTHING, Area, AreaNow, Picture
+from control_room.core.live_figures import EVERYTHING, AreaNow, Picture, Places, picture, places_of
+from control_room.core.tags import Tag
 from control_room.ui.console import Console
+from control_room.ui.room import EMPTY
 from control_room.ui.view_spec import Place, ViewSpec
 from control_room.ui.words import alarm_name, municipality_name
 from db.alarm_figures import read_events
@@ -40,6 +44,8 @@ class AlarmFiguresView(QWidget):
         super().__init__()
         self._console = console
         self._picture: Picture | None = None
+        # where rules belong, by this configuration
+        self._places, self._configured = places_of({}), EMPTY
         self._is_reading = False
         self.head = QLabel(_READING, self)
         self.head.setWordWrap(True)
@@ -157,16 +163,14 @@ class AlarmFiguresView(QWidget):
         from_s = max(begin_s, float(newest_s) - _AGAIN_S)
         job = partial(read_events, begin=datetime.fromtimestamp(from_s, UTC), end=now + _AHEAD)
         events = await self._console.operations.read(job)
-        areas, alarms = await asyncio.to_thread(self._areas), list(room.alarms.values())
         if before is not None:
             events = before.events.followed_by(events, begin_s, from_s)
-        return Picture(max(now.timestamp(), _last_s(events)), events, alarms, areas)
-
-    def _areas(self) -> dict[int, Area]:
-        # tables that are replaced as a whole: another thread may look into them
-        tags, rules = self._console.room.tags, self._console.room.rules
-        found = ((rule.id, tags.get(rule.tag_id)) for rule in rules.values())
-        return {rule: (tag.municipality_id, tag.site) for rule, tag in found if tag is not None}
+        now_s, alarms = max(now.timestamp(), _last_s(events)), list(room.alarms.values())
+        if self._configured is not room.configuration:
+            # tables that are replaced as a whole: another thread may look into them
+            self._configured = room.configuration
+            self._places = await asyncio.to_thread(_places, room.tags, room.rules)
+        return await asyncio.to_thread(picture, now_s, events, alarms, self._places)
 
     async def _reckoning(self, *, is_new: bool = False) -> None:
         picture, chosen = self._picture, self.areas.chosen()
@@ -218,6 +222,11 @@ class AlarmFiguresView(QWidget):
         chosen = self.top.chosen()
         if chosen is not None:
             self._console.open_trend(chosen[0])
+
+
+def _places(tags: Mapping[int, Tag], rules: Mapping[int, AlarmRule]) -> Places:
+    found = ((rule.id, tags.get(rule.tag_id)) for rule in rules.values())
+    return places_of({rule: (tag.municipality_id, tag.site) for rule, tag in found if tag is not None})
 
 
 def _last_s(events: Events) -> float:
