@@ -118,7 +118,7 @@ def read_load(connection: Connection) -> AlarmLoad:
     rows = connection.execute(_ANNOUNCED).all()
     now: datetime = connection.execute(text("SELECT now()")).scalar_one()
     times_s = np.array([row.time.timestamp() for row in rows], np.float64)
-    return load(times_s, np.array([row.many for row in rows], np.int64), max(now.timestamp(), *times_s[-1:].tolist()))
+    return load(times_s, np.array([row.many for row in rows], np.int64), max([now.timestamp(), *times_s[-1:].tolist()]))
 
 
 # so long after it was one, a nuisance is still called so
