@@ -11,7 +11,7 @@ from enum import IntEnum
 import numpy as np
 
 # counting by np.unique() would load it at its first call, 100 ms in which no frame of a seat is drawn
-import numpy.ma  # noqa: F401
+import numpy.ma
 import numpy.typing as npt
 
 from control_room.core.alarm_load import FLOOD_ABOVE, FLOOD_ENDS_BELOW
