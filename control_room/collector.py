@@ -22,6 +22,7 @@ from sqlalchemy import URL, Engine
 from control_room.core.alarms import Alarm
 from control_room.core.errors import PASSING, DatabaseUnavailable
 from control_room.core.ports import Item, SampleStore, StatusStore
+from control_room.core.sample_rows import samples_of
 from control_room.core.samples import Grade, Sample, stale
 from control_room.core.spool_changes import still_news
 from control_room.core.status import CollectorStatus, LinkStatus
@@ -209,7 +210,7 @@ class Collector:
     async def _mark_gap(self) -> None:
         """Mark values that an earlier collector left behind as stale since it last received anything."""
         stored = {one.tag_id: one for one in await self._until_answered(self._samples.read_latest)}
-        for one in self._spool.newest_left():
+        for one in samples_of(self._spool.newest_left()):
             if one.tag_id not in stored or one.source_time >= stored[one.tag_id].source_time:
                 stored[one.tag_id] = one
         known = list(stored.values())

@@ -2,22 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
-from control_room.core.samples import Sample
+from db.array_parameters import Integers, Times
 from db.worker import DatabaseThread
 
 # the database reckons a minute 120 s after its mark at the earliest; the rest is left for the writer's commit
 _MARK_HOLDS_S = 60.0
 
+_MINUTE_US = 60_000_000
+_BEFORE_YEAR_1 = 2**31
+
 _MARK = text("SELECT mark_rollups(:tags ::int[], :minutes ::timestamptz[], :places ::int[])")
 _ROLL_UP = text("SELECT roll_up(:most)")
 
-# of a tag and a minute since 1970, when it was marked, by the monotonic clock
-Marks = Mapping[tuple[int, int], float]
+# of a tag's minute, when it was marked, by the monotonic clock
+Marks = Mapping[int, float]
 
 
 class DueMinutes:
@@ -26,18 +30,30 @@ class DueMinutes:
     def __init__(self) -> None:
         """Start without marks."""
         # when a tag's minute was marked, by the monotonic clock
-        self._marked_s: dict[tuple[int, int], float] = {}
+        self._marked_s: dict[int, float] = {}
 
-    def mark(self, connection: Connection, samples: Sequence[Sample], municipalities: Mapping[int, int]) -> Marks:
-        """Mark the minutes that no mark of the last minute stands for; return the marks, to remember() once they are stored."""
+    def mark(self, connection: Connection, rows: NDArray[np.void], municipalities: NDArray[np.int32]) -> Marks:
+        """Mark minutes that no mark of the last minute stands for; return the marks, to remember() once they are stored."""
         now_s = time.monotonic()
-        minutes = {(one.tag_id, int(one.source_time.timestamp() // 60)) for one in samples}
-        new = [one for one in minutes if now_s - self._marked_s.get(one, -_MARK_HOLDS_S) >= _MARK_HOLDS_S]
+        minutes = rows["source_us"] // _MINUTE_US
+        # tag and minute as one number: datetime's minutes have 33 bits when they count from long before the year 1
+        keys, firsts = np.unique(
+            (rows["tag_id"].astype(np.uint64) << np.uint64(33)) | (minutes + _BEFORE_YEAR_1).astype(np.uint64),
+            return_index=True,
+        )
+        new = [number for number, key in enumerate(keys.tolist()) if self._is_due(key, now_s)]
         if new:
-            times = [datetime.fromtimestamp(60 * minute, UTC) for _, minute in new]
-            places = [municipalities.get(tag, 0) for tag, _ in new]
-            connection.execute(_MARK, {"tags": [tag for tag, _ in new], "minutes": times, "places": places})
-        return dict.fromkeys(new, now_s)
+            at = firsts[new]
+            marked = {"tags": rows["tag_id"][at], "places": municipalities[at]}
+            connection.execute(
+                _MARK,
+                {name: Integers(items) for name, items in marked.items()}
+                | {"minutes": Times(minutes[at] * _MINUTE_US)},
+            )
+        return dict.fromkeys(keys[new].tolist(), now_s)
+
+    def _is_due(self, key: int, now_s: float) -> bool:
+        return now_s - self._marked_s.get(key, -_MARK_HOLDS_S) >= _MARK_HOLDS_S
 
     def remember(self, marks: Marks) -> None:
         """Take marks that were committed: for a minute they need not be made again."""

@@ -5,22 +5,25 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
-from math import isnan
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from control_room.core.alarm_entries import happening_of
 from control_room.core.alarms import Alarm, Hold, HoldKind, OutOfService, ProcessChange, Shelving, StickyNote
 from control_room.core.ports import Configuration, NumberedSamples, SpoolMark
-from control_room.core.samples import Sample, clean
+from control_room.core.sample_rows import NO_ROWS, newest_rows, rows_of
+from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
 from control_room.core.suppression import CauseChange, CauseState
 from db.access import LATEST_LOCK
+from db.array_parameters import Floats, Integers, Times
 from db.rollup_store import DueMinutes, Marks
-from db.sample_rows import COLUMNS, copy_bytes
+from db.sample_copy import COLUMNS, copy_bytes
 from db.schema import require_schema
 from db.tables import alarm, collector_status, latest, link_status, suppression, tag
 from db.tag_store import read_configuration
@@ -31,12 +34,15 @@ T = TypeVar("T")
 # days around today that get a partition of their own; the rest goes to the default partition
 _PAST_DAYS = 400
 _FUTURE_DAYS = 2
+_DAY_US = 86_400_000_000
+_DAY_ZERO = date(1970, 1, 1)
 # an answer that took longer tells nothing of the clocks
 _LONGEST_WAY = timedelta(seconds=0.5)
 
 _UPDATE_LATEST = text("""
     INSERT INTO latest AS old (tag_id, value, quality, source_time, arrival_time, municipality_id, seq)
-    SELECT new.*, (SELECT clock_number('latest_seq'))
+    SELECT new.tag_id, nullif(new.value, 'NaN'), new.quality, new.source_time, new.arrival_time, new.municipality_id,
+        (SELECT clock_number('latest_seq'))
     FROM unnest(:ids ::int[], :values ::float8[], :qualities ::int[], :source_times ::timestamptz[],
                 :arrival_times ::timestamptz[], :municipalities ::int[])
         AS new (tag_id, value, quality, source_time, arrival_time, municipality_id)
@@ -60,12 +66,12 @@ _FILL_LATEST = text("""
 # what another collector has stored as well is not stored twice
 _INSERT_UNKNOWN = text("""
     INSERT INTO sample (tag_id, source_time, value, quality, municipality_id)
-    SELECT new.tag_id, new.source_time, new.value, new.quality, new.municipality_id
+    SELECT new.tag_id, new.source_time, nullif(new.value, 'NaN'), new.quality, new.municipality_id
     FROM unnest(:ids ::int[], :values ::float8[], :qualities ::int[], :source_times ::timestamptz[],
                 :arrival_times ::timestamptz[], :municipalities ::int[])
         AS new (tag_id, value, quality, source_time, arrival_time, municipality_id)
     WHERE NOT EXISTS (SELECT FROM sample AS old WHERE old.tag_id = new.tag_id AND old.source_time = new.source_time
-        AND old.value IS NOT DISTINCT FROM new.value AND old.quality = new.quality)
+        AND old.value IS NOT DISTINCT FROM nullif(new.value, 'NaN') AND old.quality = new.quality)
 """)
 _BEGIN_SPOOL = text("SELECT begin_spool(:id)")
 _READ_SPOOL = text("SELECT firsts, lasts, is_last FROM read_spool(:id)")
@@ -102,7 +108,8 @@ class PostgresSampleStore:
 
     async def write_samples(self, samples: Sequence[Sample]) -> None:
         """Commit all samples in one transaction and wake the seats."""
-        self._remember(await _do(self._thread, lambda connection: self._write(connection, samples)))
+        rows = rows_of(samples)
+        self._remember(await _do(self._thread, lambda connection: self._write(connection, rows)))
 
     async def read_latest(self) -> list[Sample]:
         """Return the newest sample of each tag, found again in history after a crash of the server."""
@@ -129,53 +136,49 @@ class PostgresSampleStore:
         # first of all: it holds the run's row, so that a transaction whose answer was lost is waited for
         asked = {"id": batch.spool_id, "first": batch.first, "last": batch.last}
         taken = connection.execute(_TAKE_SPOOLED, asked).one()
-        new = [
-            one
+        parts = [
+            batch.rows[first - batch.first : last - batch.first + 1]
             for first, last in zip(taken.firsts, taken.lasts, strict=True)
-            for one in batch.samples[first - batch.first : last - batch.first + 1]
         ]
-        kept = self._keep(connection, new, is_shared=batch.is_shared)
-        if batch.newest or not batch.is_past:
-            self._show(connection, [*batch.newest, *([] if batch.is_past else batch.samples)])
+        kept = self._keep(connection, np.concatenate([NO_ROWS, *parts]), is_shared=batch.is_shared)
+        if batch.newest.size or not batch.is_past:
+            self._show(connection, batch.newest if batch.is_past else np.concatenate([batch.newest, batch.rows]))
         return kept
 
-    def _write(self, connection: Connection, samples: Sequence[Sample]) -> _Kept:
-        kept = self._keep(connection, samples)
-        self._show(connection, samples)
+    def _write(self, connection: Connection, rows: NDArray[np.void]) -> _Kept:
+        kept = self._keep(connection, rows)
+        self._show(connection, rows)
         return kept
 
-    def _keep(self, connection: Connection, samples: Sequence[Sample], *, is_shared: bool = False) -> _Kept:
-        """Write samples into history, and mark their minutes as due."""
-        by_day: dict[date, list[Sample]] = {}
-        for one in samples:
-            by_day.setdefault(one.source_time.astimezone(UTC).date(), []).append(one)
+    def _keep(self, connection: Connection, rows: NDArray[np.void], *, is_shared: bool = False) -> _Kept:
+        """Write rows into history, and mark their minutes as due."""
+        numbers = rows["source_us"] // _DAY_US
+        by_day = {_DAY_ZERO + timedelta(days=one): numbers == one for one in np.unique(numbers).tolist()}
         days = self._ensure_partitions(connection, set(by_day))
-        self._look_up(connection, samples)
-        for day, of_day in by_day.items():
+        places = self._places(connection, rows)
+        for day, is_of_day in by_day.items():
+            of_day, their_places = (rows, places) if len(by_day) == 1 else (rows[is_of_day], places[is_of_day])
             if is_shared:
-                connection.execute(_INSERT_UNKNOWN, self._columns(of_day))
+                connection.execute(_INSERT_UNKNOWN, _parameters(of_day, their_places))
             else:
-                self._copy(connection, day, of_day)
-        return _Kept(days, self._due.mark(connection, samples, self._municipalities))
+                _copy(connection, day, of_day, their_places)
+        return _Kept(days, self._due.mark(connection, rows, places))
 
-    def _show(self, connection: Connection, samples: Sequence[Sample]) -> None:
-        self._look_up(connection, samples)
+    def _show(self, connection: Connection, rows: NDArray[np.void]) -> None:
+        newest = newest_rows(rows)
+        places = self._places(connection, newest)
         connection.execute(_LOCK, {"key": LATEST_LOCK})
-        connection.execute(_UPDATE_LATEST, self._newest(samples))
+        connection.execute(_UPDATE_LATEST, _parameters(newest, places))
         connection.execute(text("NOTIFY process"))
 
-    def _look_up(self, connection: Connection, samples: Sequence[Sample]) -> None:
-        if unknown := {one.tag_id for one in samples} - self._municipalities.keys():
+    def _places(self, connection: Connection, rows: NDArray[np.void]) -> NDArray[np.int32]:
+        """Return each row's municipality; what belongs to none gets 0, which nobody may see."""
+        found, where = np.unique(rows["tag_id"], return_inverse=True)
+        tags = found.tolist()
+        if unknown := [one for one in tags if one not in self._municipalities]:
             columns = select(tag.c.id, tag.c.municipality_id).where(tag.c.id.in_(unknown))
             self._municipalities |= {row.id: row.municipality_id for row in connection.execute(columns)}
-
-    def _copy(self, connection: Connection, day: date, samples: Sequence[Sample]) -> None:
-        # into the partition itself: COPY does not go together with row-level security
-        name = f"sample_{day:%Y%m%d}" if day in _window() else "sample_default"
-        with connection.connection.cursor().copy(
-            f"COPY {name} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
-        ) as copy:
-            copy.write(copy_bytes(samples, self._municipalities))
+        return np.array([self._municipalities.get(one, 0) for one in tags], np.int32)[where]
 
     def _ensure_partitions(self, connection: Connection, days: set[date]) -> set[date]:
         today = datetime.now(UTC).date()
@@ -186,24 +189,23 @@ class PostgresSampleStore:
             connection.execute(text("SELECT ensure_sample_partitions(:day, :day)"), {"day": day})
         return missing
 
-    def _newest(self, samples: Sequence[Sample]) -> dict[str, list[Any]]:
-        newest: dict[int, Sample] = {}
-        for one in samples:
-            known = newest.get(one.tag_id)
-            if known is None or one.source_time >= known.source_time:
-                newest[one.tag_id] = one
-        return self._columns(list(newest.values()))
 
-    def _columns(self, kept: Sequence[Sample]) -> dict[str, list[Any]]:
-        cleaned = [clean(one) for one in kept]
-        return {
-            "ids": [one.tag_id for one in kept],
-            "values": [None if isnan(value) else value for value, _ in cleaned],
-            "qualities": [quality for _, quality in cleaned],
-            "source_times": [one.source_time for one in kept],
-            "arrival_times": [one.arrival_time for one in kept],
-            "municipalities": [self._municipalities.get(one.tag_id, 0) for one in kept],
-        }
+def _copy(connection: Connection, day: date, rows: NDArray[np.void], places: NDArray[np.int32]) -> None:
+    # into the partition itself: COPY does not go together with row-level security
+    name = f"sample_{day:%Y%m%d}" if day in _window() else "sample_default"
+    with connection.connection.cursor().copy(f"COPY {name} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)") as copy:
+        copy.write(copy_bytes(rows, places))
+
+
+def _parameters(rows: NDArray[np.void], places: NDArray[np.int32]) -> dict[str, Any]:
+    return {
+        "ids": Integers(rows["tag_id"]),
+        "values": Floats(rows["value"]),
+        "qualities": Integers(rows["quality"]),
+        "source_times": Times(rows["source_us"]),
+        "arrival_times": Times(rows["arrival_us"]),
+        "municipalities": Integers(places),
+    }
 
 
 def _window() -> Set[date]:

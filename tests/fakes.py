@@ -29,6 +29,7 @@ from control_room.core.alarms import (
 from control_room.core.errors import DatabaseUnavailable
 from control_room.core.number_ranges import NumberRanges
 from control_room.core.ports import NumberedSamples, SpoolMark
+from control_room.core.sample_rows import samples_of
 from control_room.core.samples import BAD, GOOD, Sample
 from control_room.core.suppression import CauseChange, CauseState, Suppression
 
@@ -91,12 +92,12 @@ class FakeSampleStore:
         new = [
             one
             for first, last in stored.missing(batch.first, batch.last)
-            for one in batch.samples[first - batch.first : last - batch.first + 1]
+            for one in samples_of(batch.rows[first - batch.first : last - batch.first + 1])
         ]
         stored.add(batch.first, batch.last)
         self.batches.append([one for one in new if not (batch.is_shared and one in self.samples)])
-        self.shown += batch.newest
-        self.shown += [] if batch.is_past else batch.samples
+        self.shown += samples_of(batch.newest)
+        self.shown += [] if batch.is_past else samples_of(batch.rows)
 
     async def read_latest(self) -> list[Sample]:
         refuse_when(self.is_away)

@@ -4,13 +4,17 @@ Every coroutine of a store raises DatabaseUnavailable when PostgreSQL does not a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
+
 from control_room.core.alarms import Alarm, AlarmRule, ProcessChange
 from control_room.core.options import Field
+from control_room.core.sample_rows import NO_ROWS
 from control_room.core.samples import Sample
 from control_room.core.status import CollectorStatus, LinkStatus
 from control_room.core.suppression import CauseChange, CauseState, Suppression
@@ -83,25 +87,25 @@ class ConfigurationStore(Protocol):
         """Return the whole configuration."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class NumberedSamples:
-    """Samples of the run `spool_id` of a spool, numbered from `first` on: what has a number is stored once.
+    """ROWs of the run `spool_id` of a spool, numbered from `first` on: what has a number is stored once.
 
-    `newest`: samples that are to be seen as the newest of their tags although their turn in history comes later. `is_past`: what
+    `newest`: rows that are to be seen as the newest of their tags although their turn in history comes later. `is_past`: what
     is newest is not asked. `is_shared`: another collector may have stored the same samples.
     """
 
     spool_id: UUID
     first: int
-    samples: Sequence[Sample]
-    newest: Sequence[Sample] = ()
+    rows: NDArray[np.void]
+    newest: NDArray[np.void] = field(default_factory=NO_ROWS.copy)
     is_past: bool = False
     is_shared: bool = False
 
     @property
     def last(self) -> int:
         """Return the number of the last sample."""
-        return self.first + len(self.samples) - 1
+        return self.first + len(self.rows) - 1
 
 
 @dataclass(frozen=True, slots=True)

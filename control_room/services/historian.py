@@ -8,13 +8,17 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+import numpy as np
+from numpy.typing import NDArray
+
 from control_room.core.errors import PASSING
 from control_room.core.ports import NumberedSamples, SampleStore
+from control_room.core.sample_rows import NO_ROWS, newest_rows, rows_of, samples_of, time_of
 from control_room.core.samples import BAD_DATA_LOST, Sample, lost
 from control_room.services.spool import Spool
 from control_room.services.tasks import Commit
@@ -27,19 +31,20 @@ SLOW_S = 2.0
 BATCH = 20_000
 PAST_BATCH = 10_000
 CAPACITY = 200_000
+_PARTS = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Chunk:
     """Samples that were received at once, numbered from `first` on."""
 
     first: int
-    samples: tuple[Sample, ...]
+    rows: NDArray[np.void]
     is_on_disk: bool
 
     @property
     def end(self) -> int:
-        return self.first + len(self.samples)
+        return self.first + len(self.rows)
 
 
 class Historian:
@@ -54,7 +59,7 @@ class Historian:
         self._in_memory = 0
         self._in_flight = 0
         # of what was let go from memory, the newest of each tag: to be seen before its turn in history comes
-        self._newest: dict[int, Sample] = {}
+        self._newest: list[NDArray[np.void]] = []
         # where values are missing that were nowhere but in memory
         self._gaps: dict[int, Sample] = {}
         self._commit = Commit[None]()
@@ -77,14 +82,14 @@ class Historian:
     @property
     def spooled(self) -> int:
         """Return how many samples wait on disk alone."""
-        being_written = sum(len(one.samples) for one in islice(self._chunks, self._in_flight) if one.is_on_disk)
+        being_written = sum(len(one.rows) for one in islice(self._chunks, self._in_flight) if one.is_on_disk)
         return self._spool.waiting(self._first_in_memory()) - being_written
 
     @property
     def oldest_time(self) -> datetime | None:
         """Return when the oldest sample arrived that waits."""
         on_disk = self._spool.oldest_time(self._first_in_memory())
-        times = [one.samples[0].arrival_time for one in list(self._chunks)[:1]]
+        times = [time_of(int(one.rows["arrival_us"][0])) for one in islice(self._chunks, 1)]
         return min([*times, on_disk] if on_disk is not None else times, default=None)
 
     @property
@@ -111,7 +116,7 @@ class Historian:
 
     def take_over(self) -> None:
         """Let the newest values that an earlier collector left on disk be seen first of all."""
-        self._set_newest(self._spool.newest_left())
+        self._newest.append(self._spool.newest_left())
         self._arrived.set()
 
     def take(self, samples: Sequence[Sample]) -> None:
@@ -127,33 +132,40 @@ class Historian:
         self._arrived.set()
 
     def _keep(self, samples: Sequence[Sample]) -> None:
-        first, is_on_disk = self._spool.keep(samples)
-        self._chunks.append(_Chunk(first, tuple(samples), is_on_disk))
-        self._in_memory += len(samples)
+        rows = rows_of(samples)
+        first, is_on_disk = self._spool.keep(rows)
+        self._chunks.append(_Chunk(first, rows, is_on_disk))
+        self._in_memory += len(rows)
 
     def _let_go(self) -> None:
         """Keep memory bounded: the oldest go first, but for those that are being written."""
         while self._in_memory > self._capacity and len(self._chunks) > self._in_flight + 1:
             chunk = self._chunks[self._in_flight]
             del self._chunks[self._in_flight]
-            self._in_memory -= len(chunk.samples)
+            self._in_memory -= len(chunk.rows)
             if chunk.is_on_disk:
-                self._set_newest(chunk.samples)
+                self._set_newest(chunk.rows)
             else:
-                self._lose(chunk.samples)
+                self._lose(chunk.rows)
 
-    def _lose(self, samples: Iterable[Sample]) -> None:
-        for one in samples:
+    def _lose(self, rows: NDArray[np.void]) -> None:
+        for one in samples_of(rows):
             self._dropped += one.quality != BAD_DATA_LOST
             known = self._gaps.get(one.tag_id)
             if known is None or one.source_time < known.source_time:
                 self._gaps[one.tag_id] = lost(one.tag_id, one.source_time, one.arrival_time)
 
-    def _set_newest(self, samples: Iterable[Sample]) -> None:
-        for one in samples:
-            known = self._newest.get(one.tag_id)
-            if known is None or one.source_time >= known.source_time:
-                self._newest[one.tag_id] = one
+    def _set_newest(self, rows: NDArray[np.void]) -> None:
+        self._newest.append(rows)
+        # looking for the newest once for many is as good as each time, and far cheaper
+        if len(self._newest) > _PARTS:
+            self._newest_waiting()
+
+    def _newest_waiting(self) -> NDArray[np.void]:
+        """Return of what was let go the newest row of each tag, which then stand alone for it."""
+        if len(self._newest) > 1:
+            self._newest = [newest_rows(np.concatenate(self._newest))]
+        return self._newest[0] if self._newest else NO_ROWS
 
     async def run(self) -> None:
         """Flush, and forward what was set aside, until cancelled."""
@@ -194,25 +206,25 @@ class Historian:
             self._keep(gaps)
         chunks = self._in_order()
         self._in_flight = len(chunks)
-        samples = [one for chunk in chunks for one in chunk.samples]
-        batch = NumberedSamples(self._spool.id, chunks[0].first, samples, list(self._newest.values()))
+        rows = np.concatenate([chunk.rows for chunk in chunks])
+        batch = NumberedSamples(self._spool.id, chunks[0].first, rows, self._newest_waiting())
         try:
             await self._write(batch)
         finally:
             self._in_flight = 0
         for chunk in chunks:
             self._chunks.popleft()
-            self._in_memory -= len(chunk.samples)
+            self._in_memory -= len(chunk.rows)
 
     def _in_order(self) -> list[_Chunk]:
         """Return the oldest in memory whose numbers follow each other, a batch at most."""
         found: list[_Chunk] = []
         count = 0
         for chunk in self._chunks:
-            if found and (count + len(chunk.samples) > BATCH or chunk.first != found[-1].end):
+            if found and (count + len(chunk.rows) > BATCH or chunk.first != found[-1].end):
                 break
             found.append(chunk)
-            count += len(chunk.samples)
+            count += len(chunk.rows)
         return found
 
     async def _write_past(self) -> None:
@@ -220,8 +232,8 @@ class Historian:
         if batch is None:
             return
         if self._newest:
-            newest = list(self._newest.values())
-            batch = NumberedSamples(batch.spool_id, batch.first, batch.samples, newest, True, batch.is_shared)
+            newest = self._newest_waiting()
+            batch = NumberedSamples(batch.spool_id, batch.first, batch.rows, newest, True, batch.is_shared)
         await self._write(batch)
 
     async def _write(self, batch: NumberedSamples) -> None:
@@ -234,17 +246,16 @@ class Historian:
         self._spool.done(batch.spool_id, batch.first, batch.last)
         if batch.spool_id == self._spool.id:
             # what another collector left behind was not received here: beside `received` it would look like too much
-            self.stored += len(batch.samples)
-        for one in batch.newest:
-            if self._newest.get(one.tag_id) is one:
-                del self._newest[one.tag_id]
+            self.stored += len(batch.rows)
+        # what was let go meanwhile stands behind, or is merged with these and shown once more
+        self._newest = [one for one in self._newest if one is not batch.newest]
 
     def _set_aside(self, trouble: str) -> None:
         self._report_trouble(trouble)
         for chunk in self._chunks:
             if chunk.is_on_disk:
-                self._in_memory -= len(chunk.samples)
-                self._set_newest(chunk.samples)
+                self._in_memory -= len(chunk.rows)
+                self._set_newest(chunk.rows)
         self._chunks = deque(chunk for chunk in self._chunks if not chunk.is_on_disk)
         self._spool.sync()
         self._arrived.set()

@@ -9,17 +9,18 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
 from control_room.core.ports import NumberedSamples
+from control_room.core.sample_rows import NO_ROWS, newest_rows, samples_of, time_of
 from control_room.core.samples import Sample, lost
-from control_room.core.spool_frames import ROW, frame, newest_rows, rows_of, samples_of
+from control_room.core.spool_frames import frame
 from control_room.services.spool_run import SpoolRun
 
 log = logging.getLogger(__name__)
@@ -99,12 +100,12 @@ class Spool:
         own = 0 if self._own is None else self._own.waiting(before)
         return own + sum(one.waiting() for one in self._left)
 
-    def keep(self, samples: Sequence[Sample]) -> tuple[int, bool]:
-        """Write samples; return the number of the first, and whether they are on disk (else `trouble` says why not)."""
-        first, count = self.next, len(samples)
+    def keep(self, rows: NDArray[np.void]) -> tuple[int, bool]:
+        """Write ROWs; return the number of the first, and whether they are on disk (else `trouble` says why not)."""
+        first, count = self.next, len(rows)
         self.next += count
         try:
-            self._write(frame(first, count, rows_of(samples)), count)
+            self._write(frame(first, count, rows.tobytes()), count)
         except OSError as fault:
             if self._own is not None:
                 self._own.skip(count)
@@ -162,19 +163,18 @@ class Spool:
             found = run.rows(before if run is self._own else run.next, most)
             if found is not None:
                 first, rows = found
-                return NumberedSamples(run.id, first, samples_of(rows), is_past=True, is_shared=run.is_shared)
+                return NumberedSamples(run.id, first, rows, is_past=True, is_shared=run.is_shared)
         self._forget_finished()
         return None
 
     def oldest_time(self, before: int) -> datetime | None:
         """Return when the oldest arrived that waits."""
         found = self.batch(before, 1)
-        return found.samples[0].arrival_time if found is not None else None
+        return time_of(int(found.rows["arrival_us"][0])) if found is not None else None
 
-    def newest_left(self) -> list[Sample]:
-        """Return the newest sample of each tag in the runs that were left behind."""
-        rows = [one.newest() for one in self._left]
-        return samples_of(newest_rows(np.concatenate([np.empty(0, ROW), *rows])))
+    def newest_left(self) -> NDArray[np.void]:
+        """Return the newest row of each tag in the runs that were left behind."""
+        return newest_rows(np.concatenate([NO_ROWS, *(one.newest() for one in self._left)]))
 
     def done(self, run_id: UUID, first: int, last: int) -> None:
         """Forget samples that are stored."""

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from control_room.core.number_ranges import NumberRanges
-from control_room.core.spool_frames import ROW, Frame, first_rows, newest_rows, rows_in, scan
+from control_room.core.sample_rows import NO_ROWS, first_rows, newest_rows, rows_in
+from control_room.core.spool_frames import Frame, scan
 
 CHANGES = "changes"
 _LOCK = "lock"
 _SEGMENT = "samples-"
-_NOTHING = np.empty(0, ROW)
 
 
 @dataclass(slots=True)
@@ -179,7 +179,7 @@ class SpoolRun:
 
     def newest(self) -> NDArray[np.void]:
         """Return of each tag the newest row on disk."""
-        found = _NOTHING
+        found = NO_ROWS
         for segment in self._segments:
             found = newest_rows(np.concatenate([found, _all_rows(*self._frames(segment))]))
         return found
@@ -202,7 +202,7 @@ class SpoolRun:
         self._segments.pop(0)
         self.done.add(segment.first, end - 1)
         count = sum(last - first + 1 for first, last in missing)
-        return count, first_rows(np.concatenate([_NOTHING, *parts]))
+        return count, first_rows(np.concatenate([NO_ROWS, *parts]))
 
     def descriptor(self) -> int | None:
         """Return a file descriptor of what is being written, the caller's own; None when nothing is."""

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine, text
 
+from control_room.core.sample_rows import rows_of
 from control_room.core.samples import GOOD, Sample
 from control_room.services.historian import Historian
 from control_room.services.spool import Spool
 from db.embedded import EmbeddedServer
 from db.engine import make_engine
-from db.sample_rows import COLUMNS, copy_bytes
+from db.sample_copy import COLUMNS, copy_bytes
 from db.stores import PostgresSampleStore
 from db.tag_store import import_plant
 from db.worker import DatabaseThread
@@ -87,7 +88,6 @@ def _count(engine: Engine) -> int:
 def _bare(found: EmbeddedServer, samples: list[Sample]) -> float:
     """Binary COPY, a transaction a batch, the same bytes: what the historian did without spool, marks and newest values."""
     engine = _emptied(found)
-    places = dict.fromkeys((one.tag_id for one in samples), 1)
     name = f"sample_{samples[0].source_time:%Y%m%d}"
     with engine.connect() as connection:
         began = time.perf_counter()
@@ -95,7 +95,8 @@ def _bare(found: EmbeddedServer, samples: list[Sample]) -> float:
             with connection.begin():
                 cursor = connection.connection.cursor()
                 with cursor.copy(f"COPY {name} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)") as copy:
-                    copy.write(copy_bytes(samples[first : first + BATCH], places))
+                    rows = rows_of(samples[first : first + BATCH])
+                    copy.write(copy_bytes(rows, np.ones(len(rows), np.int32)))
         took = time.perf_counter() - began
     assert _count(engine) == len(samples)
     return took
@@ -167,4 +168,4 @@ def _disk(found: EmbeddedServer, samples: list[Sample]) -> float:
 
 def _fill(spool: Spool, samples: list[Sample]) -> None:
     for first in range(0, len(samples), AT_ONCE):
-        spool.keep(samples[first : first + AT_ONCE])
+        spool.keep(rows_of(samples[first : first + AT_ONCE]))

@@ -43,6 +43,7 @@ from control_room.core.alarms import (
 )
 from control_room.core.errors import DatabaseUnavailable
 from control_room.core.ports import AlarmStore, NumberedSamples, SampleStore, SpoolMark
+from control_room.core.sample_rows import rows_of
 from control_room.core.samples import BAD, BAD_SENSOR_FAILURE, GOOD, UNCERTAIN, Sample
 from control_room.core.suppression import CauseChange, CauseState, Suppression
 from db.alarm_journal import (
@@ -170,13 +171,13 @@ class SampleStoreContract:
         assert await rig.store.read_spool(run) == SpoolMark((), True)
         assert await rig.store.read_spool(other) is None
         written = [sample(1, float(number), number) for number in range(6)]
-        await rig.store.write_numbered(NumberedSamples(run, 0, written[:2]))
+        await rig.store.write_numbered(NumberedSamples(run, 0, rows_of(written[:2])))
         # again, and with what follows: as after an answer that was lost
         for _ in range(2):
-            await rig.store.write_numbered(NumberedSamples(run, 0, written[:3]))
+            await rig.store.write_numbered(NumberedSamples(run, 0, rows_of(written[:3])))
         # live values first, what lies between behind them
-        await rig.store.write_numbered(NumberedSamples(run, 5, written[5:]))
-        await rig.store.write_numbered(NumberedSamples(run, 1, written[1:], is_past=True))
+        await rig.store.write_numbered(NumberedSamples(run, 5, rows_of(written[5:])))
+        await rig.store.write_numbered(NumberedSamples(run, 1, rows_of(written[1:]), is_past=True))
         assert await newest(rig.store) == {1: written[5]}
         assert sorted(one or 0.0 for one in rig.history()) == [float(number) for number in range(6)]
         assert await rig.store.read_spool(run) == SpoolMark(((0, 5),), True)
@@ -186,14 +187,14 @@ class SampleStoreContract:
     async def test_what_another_collector_stored_too_is_not_stored_again(self, rig: SampleRig) -> None:
         mine = [sample(1, float(number), number) for number in range(4)]
         await rig.store.write_samples(mine[:3])
-        await rig.store.write_numbered(NumberedSamples(uuid4(), 0, mine[1:], is_past=True, is_shared=True))
+        await rig.store.write_numbered(NumberedSamples(uuid4(), 0, rows_of(mine[1:]), is_past=True, is_shared=True))
         assert sorted(one or 0.0 for one in rig.history()) == [0.0, 1.0, 2.0, 3.0]
         assert await newest(rig.store) == {1: mine[2]}
 
     async def test_the_newest_may_be_shown_before_its_turn(self, rig: SampleRig) -> None:
         run = uuid4()
         late = sample(2, 7.0, 5)
-        await rig.store.write_numbered(NumberedSamples(run, 10, [sample(1, 1.0, 9)], newest=[late]))
+        await rig.store.write_numbered(NumberedSamples(run, 10, rows_of([sample(1, 1.0, 9)]), newest=rows_of([late])))
         assert await newest(rig.store) == {1: sample(1, 1.0, 9), 2: late}
         assert rig.history() == [1.0]
 

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from control_room.core.alarms import Alarm, Corrected, ProcessChange, Raised, Returned
 from control_room.core.number_ranges import NumberRanges
+from control_room.core.sample_rows import first_rows, newest_rows, rows_of, samples_of
 from control_room.core.samples import Sample
 from control_room.core.spool_changes import Change, bytes_of, change_of, still_news
-from control_room.core.spool_frames import first_rows, frame, newest_rows, rows_in, rows_of, samples_of, scan
+from control_room.core.spool_frames import frame, scan
 from control_room.core.suppression import CauseChange
 from tests.fakes import START, sample
 
@@ -68,11 +69,11 @@ def test_what_stands_between_is_passed_over(before: list[bytes], between: bytes,
 
 @given(st.lists(SAMPLES, max_size=10))
 def test_samples_come_back_as_they_were(samples: list[Sample]) -> None:
-    assert samples_of(rows_in(rows_of(samples))) == samples
+    assert samples_of(rows_of(samples)) == samples
 
 
 def test_the_newest_and_the_first_of_each_tag() -> None:
-    rows = rows_in(rows_of([sample(2, 1.0, 5), sample(1, 2.0, 3), sample(2, 3.0, 1), sample(2, 4.0, 5)]))
+    rows = rows_of([sample(2, 1.0, 5), sample(1, 2.0, 3), sample(2, 3.0, 1), sample(2, 4.0, 5)])
     assert samples_of(newest_rows(rows)) == [sample(1, 2.0, 3), sample(2, 4.0, 5)]
     assert samples_of(first_rows(rows)) == [sample(1, 2.0, 3), sample(2, 3.0, 1)]
     assert not newest_rows(rows[:0]).size

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 from control_room.collector import Collector, SpoolPlace, forward_left
 from control_room.core.alarms import ProcessChange, Raised, Returned
 from control_room.core.plant import PlantConnection
+from control_room.core.sample_rows import rows_of
 from control_room.core.samples import GOOD, UNCERTAIN_NO_COMMUNICATION_LAST_USABLE, Sample
 from control_room.services.change_file import ChangeFile
 from control_room.services.spool import Spool
@@ -44,7 +45,7 @@ def leave(folder: Path, owner: Engine, *, is_known: bool = True) -> UUID:
     if is_known:
         with owner.begin() as connection:
             connection.execute(text("SELECT begin_spool(:id)"), {"id": spool.id})
-    spool.keep([value(1, 20.0, 0), value(1, 95.0, 1), value(2, 40.0, 1), value(1, 50.0, 2)])
+    spool.keep(rows_of([value(1, 20.0, 0), value(1, 95.0, 1), value(2, 40.0, 1), value(1, 50.0, 2)]))
     changes = ChangeFile(spool)
     changes.keep(ProcessChange(1, 1, Raised(NOW + timedelta(seconds=1), 95.0, GOOD)))
     changes.keep(ProcessChange(1, 2, Returned(NOW + timedelta(seconds=2), 50.0, GOOD)))

@@ -8,6 +8,7 @@ import pytest
 
 from control_room.core.errors import OutcomeUnknown
 from control_room.core.ports import NumberedSamples
+from control_room.core.sample_rows import rows_of
 from control_room.core.samples import BAD_DATA_LOST, Sample
 from control_room.services.historian import Historian
 from control_room.services.spool import Spool
@@ -156,7 +157,7 @@ async def test_a_lost_answer_stores_nothing_twice(spool: Spool) -> None:
 async def left_behind(folder: Path, samples: list[Sample]) -> Spool:
     """Return a spool in which a collector before has left samples."""
     before = Spool(folder)
-    before.keep(samples)
+    before.keep(rows_of(samples))
     before.close()
     spool = Spool(folder)
     for run in spool.find_left():
@@ -181,7 +182,7 @@ async def test_what_a_collector_left_behind_is_forwarded_and_its_folder_goes(tmp
 
 
 async def test_the_run_of_a_living_collector_is_left_alone(tmp_path: Path, spool: Spool) -> None:
-    spool.keep([sample(1, 1.0)])
+    spool.keep(rows_of([sample(1, 1.0)]))
     assert Spool(tmp_path).find_left() == []
 
 
