@@ -86,17 +86,16 @@ def _count(engine: Engine) -> int:
 
 
 def _bare(found: EmbeddedServer, samples: list[Sample]) -> float:
-    """Binary COPY, a transaction a batch, the same bytes: what the historian did without spool, marks and newest values."""
+    """Binary COPY, a transaction a batch, of bytes that were made before: the least that PostgreSQL takes for these rows."""
     engine = _emptied(found)
-    name = f"sample_{samples[0].source_time:%Y%m%d}"
+    batches = [rows_of(samples[first : first + BATCH]) for first in range(0, len(samples), BATCH)]
+    streams = [copy_bytes(rows, np.ones(len(rows), np.int32)) for rows in batches]
+    statement = f"COPY sample_{samples[0].source_time:%Y%m%d} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
     with engine.connect() as connection:
         began = time.perf_counter()
-        for first in range(0, len(samples), BATCH):
-            with connection.begin():
-                cursor = connection.connection.cursor()
-                with cursor.copy(f"COPY {name} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)") as copy:
-                    rows = rows_of(samples[first : first + BATCH])
-                    copy.write(copy_bytes(rows, np.ones(len(rows), np.int32)))
+        for stream in streams:
+            with connection.begin(), connection.connection.cursor().copy(statement) as copy:
+                copy.write(stream)
         took = time.perf_counter() - began
     assert _count(engine) == len(samples)
     return took
