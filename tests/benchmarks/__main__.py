@@ -8,7 +8,20 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-NAMES = ("ingest", "live", "access", "alarms", "holds", "journal", "board", "flood", "spool", "history")
+NAMES = (
+    "ingest",
+    "live",
+    "access",
+    "alarms",
+    "holds",
+    "journal",
+    "board",
+    "flood",
+    "spool",
+    "soak",
+    "outage",
+    "history",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,6 +29,7 @@ from sqlalchemy import Engine, text
 from control_room.simulator.broker import find_mosquitto
 from db.embedded import EmbeddedServer, open_embedded
 from db.engine import make_engine
+from db.participants import Participants
 from db.schema import upgrade
 from db.tag_store import import_plant
 from tests.benchmarks.load import Load, load_plant, mqtt_load, opc_ua_load, running
@@ -71,6 +72,8 @@ def server() -> Iterator[EmbeddedServer]:
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         found = open_embedded(Path(name), lambda _: None)
+        # a collector that is its last user would stop it
+        Participants(Path(name)).join("seat")
         upgrade(found.url("postgres"), found.credentials.passwords())
         try:
             yield found
