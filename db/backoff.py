@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 FIRST_S = 0.2
-LAST_S = 5.0
+LAST_S = 1.0
 
 
 @dataclass(slots=True)

@@ -52,7 +52,7 @@ def _unknown(fault: DatabaseUnavailable) -> OutcomeUnknown:
 class DatabaseThread:
     """Runs jobs one after the other on a thread and a connection of its own; connects again when the connection broke.
 
-    While the database cannot be reached, attempts are 0.2 s to 5 s apart, and jobs in between fail at once.
+    While the database cannot be reached, attempts are 0.2 s to 1 s apart, and jobs in between fail at once.
     """
 
     def __init__(self, engine: Engine, name: str) -> None:

@@ -26,7 +26,7 @@ from control_room.services.tasks import Commit
 log = logging.getLogger(__name__)
 
 FLUSH_S = 0.1
-RETRY_S = 1.0
+RETRY_S = 0.5
 SLOW_S = 2.0
 BATCH = 20_000
 PAST_BATCH = 10_000
