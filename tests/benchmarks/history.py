@@ -20,7 +20,7 @@ from db.schema import upgrade
 from db.tag_store import import_plant
 from tests.plants import plant
 
-COLUMNS, DAYS, ROUNDS, PLAIN_ROUNDS = 2_000, 365, 15, 3
+COLUMNS, DAYS, PENS, ROUNDS, PLAIN_ROUNDS = 2_000, 365, 16, 15, 3
 END = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 _FILL = text("""
     INSERT INTO sample (tag_id, source_time, value, quality, municipality_id)
@@ -33,6 +33,10 @@ _DUE = text("""
 _PLAIN = text("""
     SELECT date_bin(make_interval(secs => :width_s), source_time, :begin), min(value), max(value) FROM sample
     WHERE tag_id = :tag AND source_time >= :begin AND source_time <= :end AND quality < 32768 GROUP BY 1 ORDER BY 1""")
+_SIZES = text("""
+    SELECT sum(pg_total_relation_size(inhrelid)) FILTER (WHERE inhparent = 'sample'::regclass)::float8 / count AS bytes_per_sample,
+        sum(pg_total_relation_size(inhrelid)) FILTER (WHERE inhparent = 'rollup'::regclass)::float8 / count AS of_rollups
+    FROM pg_inherits CROSS JOIN (SELECT count(*) FROM sample) AS samples GROUP BY count""")
 
 
 def run(seconds: float, rates: list[int] | None) -> list[dict[str, Any]]:
@@ -46,8 +50,8 @@ def run(seconds: float, rates: list[int] | None) -> list[dict[str, Any]]:
             upgrade(server.url("postgres"), server.credentials.passwords())
             owner, station = (make_engine(server.url(one), "benchmark") for one in ("postgres", "station"))
             asked, rolled_s = _prepare(owner, step_s)
-            rows = [_measure(owner, station, asked, days) for days in (DAYS, 1)]
-            return [row | {"step_s": step_s, "rolling_up_s": rolled_s} for row in rows]
+            rows = [_measure(owner, station, asked, days, pens) for days, pens in ((DAYS, 1), (DAYS, PENS), (1, 1))]
+            return [row | {"step_s": step_s, "rolling_up_s": rolled_s, **_sizes(owner)} for row in rows]
         finally:
             server.stop()
 
@@ -78,17 +82,37 @@ def _rolled(owner: Engine) -> int:
         return int(connection.execute(text("SELECT roll_up(20000)")).scalar_one())
 
 
-def _measure(owner: Engine, station: Engine, asked: dict[str, Any], days: int) -> dict[str, Any]:
+def _sizes(owner: Engine) -> dict[str, Any]:
+    with owner.connect() as connection:
+        return dict(connection.execute(_SIZES).mappings().one())
+
+
+def _measure(owner: Engine, station: Engine, asked: dict[str, Any], days: int, pens: int) -> dict[str, Any]:
+    """Read as a trend of `pens` pens does, one after the other;"""
     begin = END - timedelta(days=days)
     plain = {**asked, "begin": begin, "width_s": days * 86_400 / COLUMNS}
     with station.connect() as connection:
         found = read_history(connection, asked["tag"], begin, END, COLUMNS)
-        ours_ms = _timed(connection, lambda one: read_history(one, asked["tag"], begin, END, COLUMNS), ROUNDS)
+        ours_ms = _timed(connection, lambda one: _read(one, asked["tag"], begin, pens), ROUNDS)
     with owner.connect() as connection:
-        plain_ms = _timed(connection, lambda one: one.execute(_PLAIN, plain).all(), PLAIN_ROUNDS)
-    median_ms = statistics.median(plain_ms)
-    figures = {"median_ms": statistics.median(ours_ms), "longest_ms": max(ours_ms), "plain_ms": median_ms}
-    return {"days": days, "rows": found.time_s.size, **figures, "ratio": median_ms / statistics.median(ours_ms)}
+        plain_ms = pens * statistics.median(
+            _timed(connection, lambda one: one.execute(_PLAIN, plain).all(), PLAIN_ROUNDS)
+        )
+    ours = statistics.median(ours_ms)
+    figures = {"median_ms": ours, "p95_ms": statistics.quantiles(ours_ms, n=20)[-1], "longest_ms": max(ours_ms)}
+    return {
+        "days": days,
+        "pens": pens,
+        "rows": found.time_s.size,
+        **figures,
+        "plain_ms": plain_ms,
+        "ratio": plain_ms / ours,
+    }
+
+
+def _read(connection: Connection, tag: int, begin: datetime, pens: int) -> None:
+    for _ in range(pens):
+        read_history(connection, tag, begin, END, COLUMNS)
 
 
 def _timed(connection: Connection, read: Callable[[Connection], Any], rounds: int) -> list[float]:
