@@ -36,6 +36,8 @@ class TrendLines(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph comes wi
         """Show nothing."""
         super().__init__()
         self.lines: dict[tuple[int, int], Line] = {}
+        # pixels of what is drawn on for each of the view's: more than one on paper
+        self.scale_px = 1.0
 
     def show_line(self, key: tuple[int, int], line: Line) -> None:
         """Draw a line in place of an earlier one of that key."""
@@ -57,13 +59,23 @@ class TrendLines(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph comes wi
         """Draw the lines."""
         for line in self.lines.values():
             if line.path is not None:
-                painter.setPen(line.pen)
+                painter.setPen(self._scaled(line.pen))
                 painter.drawPath(line.path)
         ends = [(line, painter.transform().map(_end(line))) for line in self.lines.values() if line.path and line.name]
-        painter.resetTransform()
         for line, end in ends:
             painter.setPen(line.pen)
-            painter.drawText(end - QPointF(*_NAME_PX), line.name)
+            painter.resetTransform()
+            painter.translate(end)
+            painter.scale(self.scale_px, self.scale_px)
+            painter.drawText(-QPointF(*_NAME_PX), line.name)
+
+    def _scaled(self, pen: QPen) -> QPen:
+        if self.scale_px == 1.0:
+            return pen
+        scaled = QPen(pen)
+        scaled.setWidthF(self.scale_px)
+        scaled.setCosmetic(True)
+        return scaled
 
 
 def _end(line: Line) -> QPointF:

@@ -10,8 +10,8 @@ from time import time
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QKeyEvent, QPainter
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from control_room.core.alarms import AlarmKind
@@ -26,7 +26,7 @@ from widgets.trend_legend import REMOVE_COLUMN, LegendRow, TrendLegend
 from widgets.trend_lines import Line, TrendLines, line_pen
 from widgets.trend_marks import LimitLine, Moment, TrendMarks, shown_limits
 from widgets.trend_pens import Pen
-from widgets.trend_words import cursor_words, present_limit, why_empty
+from widgets.trend_words import PenWords, cursor_words, pen_words, present_limit, why_empty
 
 DRAW_MS = 200
 HISTORY_DELAY_MS = 150
@@ -36,6 +36,8 @@ REREAD_SHARE = 0.02
 REREAD_LATE_S = 2.0
 UNIT_AXES = 3
 LANE = 0.09
+# a plot on paper is as if it were so wide
+PAPER_PX = 1_300
 
 
 class TrendPlot(QWidget):
@@ -450,6 +452,29 @@ class TrendPlot(QWidget):
 
     def _limit_place(self, limits: Floats) -> Floats:
         return self._place(self._pens[self._focus], limits, []) if self._focus is not None else limits
+
+    # --- on paper
+
+    def render_on(self, painter: QPainter, place: QRectF, palette: Palette) -> None:
+        """Draw what is seen, without the cursor, into a rectangle of the painter, in its shape and in other colours."""
+        usual, size = self._palette, self._view.size()
+        self.apply_palette(palette)
+        self._view.resize(PAPER_PX, round(PAPER_PX * place.height() / place.width()))
+        self._plot.layout.activate()
+        self._lines.scale_px = painter.transform().mapRect(place).width() / PAPER_PX
+        self.flush()
+        self._cursor.hide()
+        self._view.render(painter, place, self._view.rect())
+        self._lines.scale_px = 1.0
+        self._view.resize(size)
+        self.apply_palette(usual)
+        self.flush()
+
+    def pen_words(self, palette: Palette) -> list[PenWords]:
+        """Return what is written of each pen beside the plot in these colours."""
+        colours = {tag_id: palette.pens[pen.colour_number % len(palette.pens)] for tag_id, pen in self._pens.items()}
+        pens = self._pens.items()
+        return [pen_words(pen, colours[one], self._drawn.get(one, ()), self.stretch_s) for one, pen in pens]
 
     # --- legend and cursor
 

@@ -1,6 +1,7 @@
 """What a trend says in words: the value at the cursor, how a limit is called, why nothing is drawn."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from control_room.core.alarms import AlarmKind
 from control_room.core.limit_history import LimitStep
 from control_room.core.samples import Grade
 from control_room.core.tags import Tag
-from control_room.core.trends import TrendPiece
+from control_room.core.trends import TrendPiece, held_at, seen_extremes
 from widgets.quality import MARKS
 from widgets.trend_marks import LimitLine
 from widgets.trend_pens import Pen
@@ -17,6 +18,37 @@ _ALWAYS = (float("-inf"), float("inf"))
 _DRAG = "Drag tags here, or choose them in the navigation, on the map or on the alarm board."
 _NOTHING = "No history was recorded for this stretch of time."
 _UNTRUSTED = "No value of this stretch of time can be trusted."
+
+
+@dataclass(frozen=True, slots=True)
+class PenWords:
+    """A pen on paper: its number and colour in the plot, whose values these are, and what was seen of them."""
+
+    number: str
+    colour: str
+    name: str
+    unit: str
+    lowest: str
+    highest: str
+    last: str
+
+
+def pen_words(
+    pen: Pen, colour: str, drawn: Sequence[tuple[TrendPiece, float]], stretch_s: tuple[float, float]
+) -> PenWords:
+    """Return what is written of a pen beside the plot of a stretch (seconds since 1970); the last value is that of its end."""
+    tag = pen.tag
+    seen = [value for piece, _ in drawn for value in seen_extremes(piece, stretch_s[0])]
+    last = ""
+    for piece, until_s in drawn:
+        row = held_at(piece, stretch_s[1])
+        if row is not None:
+            mark = MARKS[Grade(int(piece.grade[row]))]
+            value = float(piece.last[row])
+            last = f"{mark} {tag.text(None if np.isnan(value) else value)}".strip() if until_s else last
+    name = f"{tag.site} › {tag.asset} › {tag.name}"
+    lowest, highest = (tag.text(pick(seen)) if seen else "—" for pick in (min, max))
+    return PenWords(str(pen.colour_number + 1), colour, name, tag.unit, lowest, highest, last or "—")
 
 
 def why_empty(pens: Collection[Pen], drawn: Mapping[int, Sequence[tuple[TrendPiece, float]]]) -> str:

@@ -40,6 +40,7 @@ ACTIONS = (
     "export_journal",
     "export_alarm_report",
     "export_alarm_rules",
+    "export_trend",
 )
 _WORDS = {"set_membership": "change roles", "resume": "resume session"}
 TITLES = (

@@ -34,7 +34,8 @@ _PLAIN = text("""
     SELECT date_bin(make_interval(secs => :width_s), source_time, :begin), min(value), max(value) FROM sample
     WHERE tag_id = :tag AND source_time >= :begin AND source_time <= :end AND quality < 32768 GROUP BY 1 ORDER BY 1""")
 _SIZES = text("""
-    SELECT sum(pg_total_relation_size(inhrelid)) FILTER (WHERE inhparent = 'sample'::regclass)::float8 / count AS bytes_per_sample,
+    SELECT
+        sum(pg_total_relation_size(inhrelid)) FILTER (WHERE inhparent = 'sample'::regclass)::float8 / count AS bytes_per_sample,
         sum(pg_total_relation_size(inhrelid)) FILTER (WHERE inhparent = 'rollup'::regclass)::float8 / count AS of_rollups
     FROM pg_inherits CROSS JOIN (SELECT count(*) FROM sample) AS samples GROUP BY count""")
 

@@ -72,7 +72,7 @@ PEOPLE_CALL = frozenset(
 READS = frozenset(
     {"read_latest", "read_alarms", "newest_alarm_seq", "read_journal", "read_announced", "read_samples", "read_columns"}
     | {"read_turns", "read_alarm_events", "read_standing", "read_rule_changes", "read_set_aside"}
-    | {"search_journal", "read_opening", "read_rollups"}
+    | {"search_journal", "read_opening", "read_rollups", "read_sample_page"}
 )
 CALLS: Mapping[str, frozenset[str]] = {
     "person": PEOPLE_CALL,
@@ -149,6 +149,7 @@ ROWS_OF = (
     "SELECT 1 FROM read_columns({tag}, '2000-01-01', '2100-01-01', 3600)",
     "SELECT 1 FROM read_columns({tag}, '2100-01-01', '2100-01-02', 3600)",
     "SELECT 1 FROM read_rollups({tag}, '2000-01-01', '2100-01-01', 3600)",
+    "SELECT 1 FROM read_sample_page({tag}, '2000-01-01', '2100-01-01', 0, 9)",
 )
 ALARMS = (
     "INSERT INTO alarm (rule_id, is_active, is_acknowledged, event_id, quality, seq)"

@@ -117,6 +117,7 @@ READS = (
     *("read_journal({rule}, 9)", "read_samples({tag}, '2000-01-01', '2100-01-01', 9)", "read_audit('{{}}', NULL, 9)"),
     "read_columns({tag}, '2000-01-01', '2100-01-01', 60)",
     "read_rollups({tag}, '2000-01-01', '2100-01-01', 86400)",
+    "read_sample_page({tag}, '2000-01-01', '2100-01-01', 0, 9)",
 )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QSettings, Qt
-from PySide6.QtWidgets import QInputDialog, QLabel, QTabWidget, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QLabel, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from control_room.core.alarms import LIMITS, AlarmKind
 from control_room.core.samples import Sample
@@ -15,6 +15,7 @@ from control_room.ui.console import Console
 from control_room.ui.history_reads import HistoryReads
 from control_room.ui.notice_bar import NoticeBar
 from control_room.ui.room import Room
+from control_room.ui.trend_outlet import Chosen, TrendOutlet
 from control_room.ui.view_spec import Place, ViewSpec
 from widgets.trend_plot import TrendPlot
 
@@ -65,13 +66,12 @@ class TrendsView(QWidget):
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
         self.tabs.setMovable(True)
-        self._add_button = QToolButton(self.tabs)
-        self._add_button.setToolTip("New group of lines")
-        self._add_button.setAutoRaise(True)
-        self.tabs.setCornerWidget(self._add_button)
+        self.outlet = TrendOutlet(console, self._chosen, self.notice_bar)
+        self._make_corner()
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.addWidget(self.notice_bar)
+        column.addWidget(self.outlet.export_row)
         column.addWidget(self.tabs, 1)
         self._waiting = QLabel(self)
         self._waiting.setProperty("role", "label")
@@ -81,11 +81,28 @@ class TrendsView(QWidget):
         self._dress()
         self._configured()
 
+    def _make_corner(self) -> None:
+        corner = QWidget(self.tabs)
+        row = QHBoxLayout(corner)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        self._add_button = QToolButton(corner)
+        self._add_button.setToolTip("New group of lines")
+        self._add_button.setAutoRaise(True)
+        row.addWidget(self.outlet.button)
+        row.addWidget(self._add_button)
+        self.tabs.setCornerWidget(corner)
+
+    def _chosen(self) -> Chosen | None:
+        plot = self.tabs.currentWidget()
+        return Chosen(plot, self.tabs.tabText(self.tabs.currentIndex())) if isinstance(plot, TrendPlot) else None
+
     def _connect(self) -> None:
         console, room = self._console, self._console.room
         self._add_button.clicked.connect(lambda _=False: self.add_group())
         # the keys of the view are those of the plot in front
         self.tabs.currentChanged.connect(lambda _: self.setFocusProxy(self.tabs.currentWidget()))
+        self.tabs.currentChanged.connect(lambda _: self.outlet.allow())
         self.tabs.tabCloseRequested.connect(self._close_group)
         self.tabs.tabBarDoubleClicked.connect(self._rename)
         self.tabs.tabBar().tabMoved.connect(self._remember)
@@ -189,6 +206,7 @@ class TrendsView(QWidget):
     def _on_pens(self) -> None:
         self._console.live_tags.watch(_KEY, (tag_id for plot in self.plots() for tag_id in plot.pens()))
         self._remember()
+        self.outlet.allow()
 
     def _remember(self) -> None:
         if self._is_restored:
