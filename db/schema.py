@@ -23,7 +23,7 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-HEAD = "0019"
+HEAD = "0020"
 
 
 def schema_version(connection: Connection) -> str | None:

@@ -1,5 +1,7 @@
 """Roll-ups in the database: equal to what core/rollups.py reckons, whatever comes late, twice, or while nobody reckons."""
 
+import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
+from control_room.core.errors import DatabaseUnavailable
 from control_room.core.rollups import PERIODS_S, Rollup, of_period
 from control_room.core.samples import BAD, GOOD, UNCERTAIN, UNCERTAIN_LAST_USABLE, Sample, grade
 from db.history import read_history
@@ -21,6 +24,10 @@ FIELDS = ", ".join(
     else name
     for name in Rollup.__slots__
 )
+
+_KILL_WHO_WAITS = text("""
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE query LIKE '%roll_up(%' AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()""")
 
 
 def some(count: int, seed: int, span_s: int = 2 * 86_400) -> list[Sample]:
@@ -98,6 +105,26 @@ async def test_reckoning_again_changes_nothing(thread: DatabaseThread, owner: En
 async def test_nothing_is_reckoned_before_its_time(thread: DatabaseThread, owner: Engine) -> None:
     await PostgresSampleStore(thread).write_samples(some(10, 4))
     assert await PostgresRollupStore(thread).roll_up(100) == 0
+
+
+async def test_what_was_killed_in_a_batch_is_reckoned_again(thread: DatabaseThread, owner: Engine) -> None:
+    samples = some(300, 6)
+    await PostgresSampleStore(thread).write_samples(samples)
+    with owner.begin() as connection:
+        connection.execute(text("UPDATE rollup_due SET ready_time = now() - interval '1 second'"))
+    with owner.begin() as in_the_way:
+        # it has taken its marks, and waits to write what it reckoned
+        in_the_way.execute(text("LOCK TABLE rollup IN SHARE MODE"))
+        batch = asyncio.create_task(PostgresRollupStore(thread).roll_up(5_000))
+        # in a transaction of its own each time: within one the list of who waits stays as it was
+        with owner.execution_options(isolation_level="AUTOCOMMIT").connect() as killer:
+            while not killer.execute(_KILL_WHO_WAITS).all():
+                await asyncio.sleep(0.01)
+    # the thread connects anew and does it again by itself, or says that it did not
+    with suppress(DatabaseUnavailable):
+        await batch
+    await reckon(thread, owner)
+    check(owner, samples)
 
 
 @pytest.mark.parametrize("is_reckoned", [True, False])

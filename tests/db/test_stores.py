@@ -115,6 +115,16 @@ async def test_history_keeps_extremes_and_what_held_before(
     assert piece.time_s.size == (501 if columns == 1000 else 10)
 
 
+@pytest.mark.parametrize("width_us", [1, 50, 1_999])
+async def test_a_stretch_of_less_than_a_microsecond_for_a_column_is_read(
+    thread: DatabaseThread, station: Engine, width_us: int
+) -> None:
+    await PostgresSampleStore(thread).write_samples([sample(1, 4.0, -60)])
+    with station.connect() as connection:
+        piece = read_history(connection, 1, START, START + timedelta(microseconds=width_us), 2_000)
+    assert piece.last.tolist() == [4.0]
+
+
 async def test_who_may_not_acknowledge_is_refused(thread: DatabaseThread, station: Engine) -> None:
     await PostgresAlarmStore(thread).record([ProcessChange(1, 1, Raised(START, 1.0, 0))])
     with station.connect() as connection, pytest.raises(Refused), translated():
