@@ -7,10 +7,14 @@ import numpy as np
 from sqlalchemy import Connection, TextClause, text
 
 from control_room.core.rollups import fitting_period_s
+from control_room.core.trend_statistics import NOTHING, Statistics, statistics
 from control_room.core.trends import Floats, TrendPiece, is_trusted, of_samples, reduce
 
 # with fewer rows than this a column, sending them all is cheaper than reducing them, and exact
 RAW_ROWS_A_COLUMN = 4
+# more samples are not looked at one by one for statistics
+MOST_SAMPLES = 50_000
+_COLUMNS = 2_000
 
 _RAW = text("SELECT * FROM read_samples(:tag, :start, :end, :most)")
 _REDUCED = text("SELECT * FROM read_columns(:tag, :start, :end, :width_s)")
@@ -36,6 +40,19 @@ def read_history(connection: Connection, tag_id: int, start: datetime, end: date
         if table.size:
             return reduce(_piece(tag_id, start_s, end_s, table), columns)
     return _piece(tag_id, start_s, end_s, _table(connection, _REDUCED, {**asked, "width_s": width_s}, 6))
+
+
+def read_statistics(connection: Connection, tag_id: int, start: datetime, end: datetime) -> Statistics:
+    """Return what the tag's values come to between two moments (aware UTC); see MOST_SAMPLES."""
+    if end <= start:
+        return NOTHING
+    asked = {"tag": tag_id, "start": start, "end": end, "most": MOST_SAMPLES}
+    table = _table(connection, _RAW, asked, 3)
+    if table.size:
+        made = of_samples(tag_id, start.timestamp(), end.timestamp(), table[0], table[1], table[2].astype(np.uint8))
+        return statistics(made, is_every_sample=True)
+    piece = read_history(connection, tag_id, start, end, _COLUMNS)
+    return statistics(piece, is_every_sample=False) if piece.time_s.size else NOTHING
 
 
 def _piece(tag_id: int, start_s: float, end_s: float, table: Floats) -> TrendPiece:

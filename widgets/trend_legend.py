@@ -9,9 +9,11 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 
 from control_room.core.tags import Tag
 
-_HEADINGS = ("", "Tag", "Now", "At cursor", "Unit", "Quality", "")
-_WIDTHS = (30, 0, 84, 84, 52, 190, 28)
-_COLOUR, _NAME, _NOW, _CURSOR, _UNIT, _QUALITY, _REMOVE = range(len(_HEADINGS))
+_BETWEEN = ("At A", "At B", "B − A", "Lowest", "Mean", "Highest", "Std dev", "Trusted")
+_HEADINGS = ("", "Tag", "Now", "At cursor", "Unit", "Quality", *_BETWEEN, "")
+_WIDTHS = (30, 0, 84, 84, 52, 190, *(64,) * len(_BETWEEN), 28)
+_COLOUR, _NAME, _NOW, _CURSOR, _UNIT, _QUALITY, _FIRST_BETWEEN = range(7)
+_REMOVE = len(_HEADINGS) - 1
 REMOVE_COLUMN = _REMOVE
 ROW_HEIGHT = 24
 ROWS_SHOWN = 6
@@ -51,6 +53,7 @@ class TrendLegend(QTableWidget):
         for column, width in enumerate(_WIDTHS):
             self.setColumnWidth(column, width)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        self.show_between(False)
         self.cellClicked.connect(self._on_click)
         self.hide()
 
@@ -81,7 +84,7 @@ class TrendLegend(QTableWidget):
         font = items[_NAME].font()
         font.setBold(row.is_focused)
         items[_NAME].setFont(font)
-        for column in (_NOW, _CURSOR):
+        for column in (_NOW, _CURSOR, *range(_FIRST_BETWEEN, _REMOVE)):
             items[column].setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         for column, item in enumerate(items):
             self.setItem(number, column, item)
@@ -95,11 +98,23 @@ class TrendLegend(QTableWidget):
         """Show a pen's value at the cursor."""
         self._set(tag_id, _CURSOR, value)
 
-    def _set(self, tag_id: int, column: int, text: str) -> None:
+    def show_between(self, is_shown: bool) -> None:
+        """Show what lies between two cursors in place of the present, or the other way round."""
+        for column in (_NOW, _CURSOR, _QUALITY):
+            self.setColumnHidden(column, is_shown)
+        for column in range(_FIRST_BETWEEN, _REMOVE):
+            self.setColumnHidden(column, not is_shown)
+
+    def show_statistics(self, tag_id: int, cells: Sequence[str], tip: str = "") -> None:
+        """Show a pen's statistics between the cursors, a text for each of their columns."""
+        for number, text in enumerate(cells):
+            self._set(tag_id, _FIRST_BETWEEN + number, text, tip)
+
+    def _set(self, tag_id: int, column: int, text: str, tip: str = "") -> None:
         item = self.item(self._tag_ids.index(tag_id), column)
         if item is not None and item.text() != text:
             item.setText(text)
-            item.setToolTip(text)
+            item.setToolTip(tip or text)
 
     def _on_click(self, row: int, column: int) -> None:
         signal = self.removal_wanted if column == _REMOVE else self.focus_wanted

@@ -17,16 +17,18 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from control_room.core.alarms import AlarmKind
 from control_room.core.samples import Grade, Sample, quality_text
 from control_room.core.tags import Tag
+from control_room.core.trend_statistics import Statistics
 from control_room.core.trends import Floats, TrendPiece, as_steps, held_at, seen_extremes
 from widgets.palette import LIGHT, Palette
 from widgets.quality import MARKS, TAG_MIME, age_text
 from widgets.trend_axis import UnitAxis, calm_range
 from widgets.trend_bar import SPANS_S, TrendBar
+from widgets.trend_cursors import TrendCursors
 from widgets.trend_legend import REMOVE_COLUMN, LegendRow, TrendLegend
 from widgets.trend_lines import Line, TrendLines, line_pen
 from widgets.trend_marks import LimitLine, Moment, TrendMarks, shown_limits
 from widgets.trend_pens import Pen
-from widgets.trend_words import PenWords, cursor_words, pen_words, present_limit, why_empty
+from widgets.trend_words import PenWords, cursor_words, pen_words, present_limit, statistics_words, why_empty
 
 DRAW_MS = 200
 HISTORY_DELAY_MS = 150
@@ -44,6 +46,8 @@ class TrendPlot(QWidget):
     """Pens over time. `clock` returns the present in seconds since 1970."""
 
     history_wanted = Signal(int, float, float, int)
+    # of a tag between two moments in seconds since 1970; answered by show_statistics()
+    statistics_wanted = Signal(int, float, float)
     tag_dropped = Signal(int)
     pens_changed = Signal()
 
@@ -90,6 +94,7 @@ class TrendPlot(QWidget):
         self._bar.show_span_s(self._span_s)
         self._bar.span_wanted.connect(self.set_span_s)
         self._bar.live_wanted.connect(self._on_live)
+        self._bar.cursors_wanted.connect(self._show_cursors)
         column.addWidget(self._bar)
         self._build_plot()
         column.addWidget(self._view, 1)
@@ -127,6 +132,8 @@ class TrendPlot(QWidget):
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._plot.addItem(self._cursor, ignoreBounds=True)
         self._marks = TrendMarks(self._plot)
+        self._cursors = TrendCursors(self._plot, self)
+        self._cursors.moved.connect(self._ask_statistics)
         self._hint = QLabel(self._view)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._hint.setWordWrap(True)
@@ -154,6 +161,7 @@ class TrendPlot(QWidget):
         self._pens[tag.id] = Pen(tag, number, self._clock())
         self._show_legend()
         self._asking.start()
+        self._ask_statistics()
         self.pens_changed.emit()
 
     def remove_pen(self, tag_id: int) -> None:
@@ -268,6 +276,7 @@ class TrendPlot(QWidget):
         self._cursor.setPen(pg.mkPen(QColor(palette.text), width=1))
         self._hint.setStyleSheet(f"color: {palette.label}; font-size: 15px;")
         self._marks.apply_palette(palette)
+        self._cursors.apply_palette(palette)
         self._show_legend()
         self._needs_drawing = True
 
@@ -315,7 +324,14 @@ class TrendPlot(QWidget):
             Qt.Key.Key_Minus: (middle_s - 4 * step_s, middle_s + 4 * step_s),
         }
         key = Qt.Key(event.key())
-        if key in moves:
+        sideways = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        held = {Qt.KeyboardModifier.ShiftModifier: "A", Qt.KeyboardModifier.ControlModifier: "B"}
+        name = held.get(event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier)
+        if key in sideways and name and self._cursors.is_shown:
+            self._cursors.step(name, sideways[key])
+        elif key == Qt.Key.Key_C and not event.modifiers() and not self._is_fixed:
+            self._bar.cursors_button.toggle()
+        elif key in moves:
             self._box.setXRange(*moves[key], padding=0)
         elif key in (Qt.Key.Key_L, Qt.Key.Key_End) and not self._is_fixed:
             self.go_live()
@@ -453,6 +469,28 @@ class TrendPlot(QWidget):
     def _limit_place(self, limits: Floats) -> Floats:
         return self._place(self._pens[self._focus], limits, []) if self._focus is not None else limits
 
+    # --- two cursors
+
+    def _show_cursors(self, are_shown: bool) -> None:
+        self._cursors.show(are_shown)
+        self._legend.show_between(are_shown)
+        self._show_cursor()
+
+    def _ask_statistics(self) -> None:
+        if self._cursors.is_shown:
+            start_s, end_s = self._cursors.stretch_s
+            for tag_id in self._pens:
+                self._cursors.cells[tag_id] = ["…"] * 8, ""
+                # nothing is known of what is yet to come
+                self.statistics_wanted.emit(tag_id, start_s, min(end_s, self._clock()))
+            self._fill_legend()
+
+    def show_statistics(self, tag_id: int, found: Statistics | None) -> None:
+        """Take what was wanted of a tag, None when it could not be read."""
+        if tag_id in self._pens:
+            self._cursors.cells[tag_id] = statistics_words(self._pens[tag_id].tag, found)
+            self._fill_legend()
+
     # --- on paper
 
     def render_on(self, painter: QPainter, place: QRectF, palette: Palette) -> None:
@@ -487,6 +525,8 @@ class TrendPlot(QWidget):
 
     def _fill_legend(self) -> None:
         for pen in self._pens.values():
+            if self._cursors.is_shown:
+                self._legend.show_statistics(pen.tag.id, *self._cursors.cells.get(pen.tag.id, ([], "")))
             sample, words = pen.newest, pen.state
             if sample is None:
                 self._legend.show_now(pen.tag.id, "…", words)
@@ -499,11 +539,14 @@ class TrendPlot(QWidget):
 
     def _show_cursor(self) -> None:
         self._cursor.setVisible(self._cursor_s is not None)
-        if self._cursor_s is None:
-            self._bar.cursor_label.setText("")
-        else:
+        if self._cursor_s is not None:
             self._cursor.setValue(self._cursor_s)
-            self._bar.cursor_label.setText(f"{datetime.fromtimestamp(self._cursor_s).astimezone():%Y-%m-%d %H:%M:%S}  ")
+        if self._cursors.is_shown:
+            self._bar.say(self._cursors.words())
+        elif self._cursor_s is None:
+            self._bar.say("")
+        else:
+            self._bar.say(f"{datetime.fromtimestamp(self._cursor_s).astimezone():%Y-%m-%d %H:%M:%S}")
         for pen in self._pens.values():
             self._legend.show_at_cursor(pen.tag.id, self._at_cursor(pen))
 

@@ -9,6 +9,7 @@ from control_room.core.alarms import AlarmKind
 from control_room.core.limit_history import LimitStep
 from control_room.core.samples import Grade
 from control_room.core.tags import Tag
+from control_room.core.trend_statistics import Statistics
 from control_room.core.trends import TrendPiece, held_at, seen_extremes
 from widgets.quality import MARKS
 from widgets.trend_marks import LimitLine
@@ -17,6 +18,9 @@ from widgets.trend_pens import Pen
 _ALWAYS = (float("-inf"), float("inf"))
 _DRAG = "Drag tags here, or choose them in the navigation, on the map or on the alarm board."
 _NOTHING = "No history was recorded for this stretch of time."
+_TOO_MANY = (
+    "Too many samples lie between the cursors to look at each: move them closer together for mean and deviation."
+)
 _UNTRUSTED = "No value of this stretch of time can be trusted."
 
 
@@ -72,6 +76,30 @@ def cursor_words(tag: Tag, piece: TrendPiece, row: int, at_s: float, columns: in
     value = tag.text(None if np.isnan(high) else high)
     spread = f"{tag.text(low)} … {value}" if low < high else value
     return f"{MARKS[Grade(int(grade))]} {spread}".strip()
+
+
+def statistics_words(tag: Tag, found: Statistics | None) -> tuple[list[str], str]:
+    """Return the cells of what lies between two cursors, and a tip; None: it could not be read."""
+    if found is None:
+        return ["?"] * 8, "It could not be read. Move a cursor to try again."
+    values = (found.begin, found.end, found.difference, found.low, found.average, found.high)
+    cells = [_number(tag, one) for one in values]
+    # how far states are apart, or what they are on average, is a number
+    if tag.states:
+        cells[2], cells[4] = (_plain(one) for one in (found.difference, found.average))
+    cells += [
+        _plain(found.deviation) if tag.states else _number(tag, found.deviation),
+        f"{100 * found.trusted_share:.1f} %",
+    ]
+    return cells, _TOO_MANY if found.count is None else f"{found.count:,} samples"
+
+
+def _number(tag: Tag, value: float) -> str:
+    return tag.text(None if np.isnan(value) else value)
+
+
+def _plain(value: float) -> str:
+    return "—" if np.isnan(value) else f"{value:.2f}"
 
 
 def present_limit(tag: Tag, kind: AlarmKind, limit: float) -> LimitLine:

@@ -13,6 +13,7 @@ from control_room.core.alarms import AlarmKind, Priority, ProcessChange, Raised,
 from control_room.core.errors import BadOption, Refused
 from control_room.core.plant import Plant, PlantRule
 from control_room.core.samples import BAD, BAD_SENSOR_FAILURE, Sample
+from db import history
 from db.alarm_journal import acknowledge, comment, read_load, read_occurrences, shelve, unshelve
 from db.embedded import EmbeddedServer
 from db.engine import translated
@@ -113,6 +114,29 @@ async def test_history_keeps_extremes_and_what_held_before(
     assert max(piece.worst) == 3
     assert (piece.grade[-1], piece.last[-1]) == (0, values[-1])
     assert piece.time_s.size == (501 if columns == 1000 else 10)
+
+
+@pytest.mark.parametrize("most", [10, 1_000])
+async def test_statistics_are_reckoned_from_every_sample_or_say_that_they_are_not(
+    thread: DatabaseThread, station: Engine, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "MOST_SAMPLES", most)
+    values = [4.0, *(float(number % 7) for number in range(100))]
+    written = [sample(1, value, number - 1) for number, value in enumerate(values)]
+    await PostgresSampleStore(thread).write_samples(written)
+    with station.connect() as connection:
+        found = history.read_statistics(connection, 1, START, START + timedelta(seconds=100))
+        nothing = history.read_statistics(connection, 1, START, START - timedelta(seconds=1))
+    assert (found.begin, found.end, found.low, found.high) == (0.0, 99 % 7, 0.0, 6.0)
+    assert found.trusted_share == 1.0
+    if most == 1_000:
+        assert found.average == pytest.approx(np.mean(values[1:]))
+        assert found.deviation == pytest.approx(np.std(values[1:]))
+        assert found.count == 100
+    else:
+        assert np.isnan(found.average)
+        assert found.count is None
+    assert nothing.count == 0
 
 
 @pytest.mark.parametrize("width_us", [1, 50, 1_999])

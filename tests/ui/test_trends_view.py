@@ -10,9 +10,11 @@ from PySide6.QtWidgets import QApplication, QGraphicsView
 from pytestqt.qtbot import QtBot
 
 from control_room.core.errors import DatabaseUnavailable
+from control_room.core.trend_statistics import NOTHING
 from control_room.ui.operations import Work
+from control_room.ui.views import trends
 from control_room.ui.views.trends import Group, TrendsView, remembered
-from db.history import read_history
+from db.history import read_history, read_statistics
 from tests.ui.rooms import Stage
 from widgets.quality import TAG_MIME
 
@@ -86,10 +88,14 @@ def test_a_read_that_fails_is_told_beside_its_line(view: TrendsView, stage: Stag
     assert told == [(1, "The database does not answer.")]
 
 
-def test_a_group_takes_ten_lines_and_says_where_more_go(view: TrendsView) -> None:
-    view.show_tags(list(range(1, 30)))
-    assert len(view.plots()[0].pens()) == 10
-    assert "at most 10 lines" in view.notice_bar.text()
+def test_a_group_takes_many_lines_and_says_where_more_go(view: TrendsView, monkeypatch: pytest.MonkeyPatch) -> None:
+    view.show_tags(list(range(1, 21)))
+    assert len(view.plots()[0].pens()) == 20
+    assert view.notice_bar.text() == ""
+    monkeypatch.setattr(trends, "_MOST_PENS", 20)
+    view.show_tags([21])
+    assert len(view.plots()[0].pens()) == 20
+    assert "at most 20 lines" in view.notice_bar.text()
 
 
 def test_groups_are_added_named_and_closed(view: TrendsView, stage: Stage) -> None:
@@ -135,3 +141,16 @@ def test_tags_that_are_dropped_on_the_plot_become_lines(view: TrendsView) -> Non
     assert enter.isAccepted()
     QApplication.sendEvent(plot, QDropEvent(at, copy, content, button, keys))
     assert plot.pens() == [1, 3, 5, 7]
+
+
+def test_what_lies_between_two_cursors_is_read_for_every_line(view: TrendsView, stage: Stage) -> None:
+    [plot] = view.plots()
+    told: list[tuple[int, object]] = []
+    plot.show_statistics = lambda tag_id, found: told.append((tag_id, found))  # type: ignore[method-assign]
+    stage.reading.answers = {**stage.reading.answers, read_statistics: lambda tag_id, start, end: NOTHING}
+    plot._bar.cursors_button.click()
+    assert told == [(1, NOTHING), (3, NOTHING)]
+    told.clear()
+    stage.reading.fault = DatabaseUnavailable("The database does not answer.")
+    plot._cursors.moved.emit()
+    assert told == [(1, None), (3, None)]

@@ -15,6 +15,7 @@ from control_room.core.tags import Quantity, Tag
 from control_room.core.trends import TrendPiece, of_samples
 from widgets.palette import DARK
 from widgets.quality import TAG_MIME
+from widgets.trend_legend import REMOVE_COLUMN
 from widgets.trend_plot import TrendPlot
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -170,7 +171,7 @@ def test_pens_of_many_units_and_states_and_a_focus(plot: TrendPlot) -> None:
 def test_removing_a_pen_frees_its_colour(plot: TrendPlot, qtbot: QtBot) -> None:
     for number in range(3):
         plot.add_pen(tag(number))
-    item = plot._legend.item(1, 6)
+    item = plot._legend.item(1, REMOVE_COLUMN)
     assert item is not None
     cross = plot._legend.visualItemRect(item).center()
     qtbot.mouseClick(plot._legend.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(cross))

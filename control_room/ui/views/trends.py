@@ -21,7 +21,8 @@ from widgets.trend_plot import TrendPlot
 
 _KEY = "trends"
 _SETTING = "trends/groups"
-_MOST_PENS = 10
+# more would hold the window up for over 50 ms at each drawing
+_MOST_PENS = 50
 _MOST_GROUPS = 12
 _NAME_MAX = 60
 
